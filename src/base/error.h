@@ -1,0 +1,81 @@
+// Errors as values: Result<T> is either a T or an Error.
+//
+// An Error says what went wrong (`message`, one line, with the remedy when there is one) and in
+// which file, tensor or option (`where`). Library code returns it and never prints or exits; the
+// command line turns it into one line on stderr and an exit code.
+//
+// EBB_CHECK is for bugs of our own only, never for the contents of a file or a request.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <string>
+#include <string_view>
+#include <tl/expected.hpp>
+#include <utility>
+
+namespace ebb {
+
+enum class ErrorCode {
+  kInvalidArgument,  // the caller asked for something that makes no sense
+  kNotFound,         // a file or tensor that must be there is not
+  kIo,               // the operating system refused: cannot open, read, write
+  kCorrupt,          // the bytes are not what their format says
+  kUnsupported,      // well-formed, but not something this version can do
+  kOutOfMemory,      // a memory cap cannot be kept
+  kCancelled,        // stopped on request
+};
+
+struct Error {
+  ErrorCode code = ErrorCode::kInvalidArgument;
+  std::string message;
+  std::string where;
+
+  // "where: message", or the message alone.
+  std::string ToString() const;
+
+  // The same error with an outer context put before `where`: a file's name before a tensor's.
+  Error In(std::string_view outer) &&;
+};
+
+template <typename T>
+using Result = tl::expected<T, Error>;
+using Status = Result<void>;
+
+template <typename... Args>
+[[nodiscard]] tl::unexpected<Error> MakeError(ErrorCode code, std::string where,
+                                              fmt::format_string<Args...> format, Args&&... args) {
+  return tl::unexpected<Error>(
+      Error{code, fmt::format(format, std::forward<Args>(args)...), std::move(where)});
+}
+
+namespace internal {
+[[noreturn]] void CheckFailed(const char* condition, const char* file, int line);
+}  // namespace internal
+
+}  // namespace ebb
+
+#define EBB_CHECK(condition)                                        \
+  do {                                                              \
+    if (!(condition)) [[unlikely]] {                                \
+      ::ebb::internal::CheckFailed(#condition, __FILE__, __LINE__); \
+    }                                                               \
+  } while (false)
+
+#define EBB_CONCAT_INNER(a, b) a##b
+#define EBB_CONCAT(a, b) EBB_CONCAT_INNER(a, b)
+
+// EBB_TRY(Foo());                    returns Foo's error from the enclosing function
+// EBB_TRY_ASSIGN(auto x, MakeX());   likewise, else moves the value into x
+#define EBB_TRY(expression)                                                  \
+  do {                                                                       \
+    auto ebb_status = (expression);                                          \
+    if (!ebb_status) return ::tl::unexpected(std::move(ebb_status).error()); \
+  } while (false)
+
+#define EBB_TRY_ASSIGN_INNER(result, declaration, expression)      \
+  auto result = (expression);                                      \
+  if (!result) return ::tl::unexpected(std::move(result).error()); \
+  declaration = std::move(*result)
+#define EBB_TRY_ASSIGN(declaration, expression) \
+  EBB_TRY_ASSIGN_INNER(EBB_CONCAT(ebb_result_, __LINE__), declaration, expression)
