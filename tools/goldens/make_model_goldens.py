@@ -379,7 +379,9 @@ def dump_golden(golden, path):
             lines.append(f'  "experts": [\n{inner}\n  ]')
         else:
             lines.append(f"  {json.dumps(key)}: {json.dumps(value)}")
-    path.write_text("{\n" + ",\n".join(lines) + "\n}\n")
+    text = "{\n" + ",\n".join(lines) + "\n}\n"
+    json.loads(text, parse_constant=lambda name: sys.exit(f"{name} is not JSON"))
+    path.write_text(text)
 
 
 def make(case, seed):
@@ -418,7 +420,7 @@ def make(case, seed):
             "cos_sin_scale": rotary.attention_scaling,
             "softmax_scale": model.model.layers[0].self_attn.scaling,
         },
-        "smallest_routing_margin": margin,
+        "smallest_routing_margin": margin if margin < torch.inf else None,
         "cached_relative_difference": cache_difference,
         "experts": experts,
         "tensors": describe(case, weights),

@@ -351,4 +351,24 @@ CASES = [
         extras=True,
         must_matter=[{"sliding_window": 4}],
     ),
+    Case(
+        "mixtral_all_experts",
+        MIXTRAL
+        | {
+            "head_dim": None,
+            "hidden_size": 36,
+            "intermediate_size": 15,
+            "num_attention_heads": 6,
+            "num_experts_per_tok": 4,
+            "num_hidden_layers": 3,
+            "num_key_value_heads": 3,
+            "num_local_experts": 4,
+            "rope_scaling": None,
+            "rope_theta": 100000.0,
+            "sliding_window": 64,
+        },
+        tokens=28,
+        shards=4,
+        must_matter=[{"num_experts_per_tok": 3}, {"sliding_window": 20}],
+    ),
 ]
