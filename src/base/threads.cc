@@ -3,7 +3,10 @@
 #include <tbb/blocked_range.h>
 #include <tbb/info.h>
 #include <tbb/parallel_for.h>
+#include <tbb/parallel_pipeline.h>
 #include <tbb/task_arena.h>
+
+#include <atomic>
 
 namespace ebb {
 
@@ -30,6 +33,29 @@ void ThreadPool::ParallelFor(size_t count, size_t grain,
     tbb::parallel_for(
         tbb::blocked_range<size_t>(0, count, grain),
         [&](const tbb::blocked_range<size_t>& range) { body(range.begin(), range.end()); });
+  });
+}
+
+void ThreadPool::RunInOrder(size_t count, size_t in_flight, const std::function<void(size_t)>& work,
+                            const std::function<bool(size_t)>& finish) const {
+  size_t next = 0;
+  std::atomic<bool> stopped = false;
+  const auto produce = [&](tbb::flow_control& control) -> size_t {
+    if (next == count || stopped) control.stop();
+    return next++;
+  };
+  const auto consume = [&](size_t item) {
+    if (!stopped && !finish(item)) stopped = true;
+  };
+  arena_->arena.execute([&] {
+    tbb::parallel_pipeline(
+        in_flight, tbb::make_filter<void, size_t>(tbb::filter_mode::serial_in_order, produce) &
+                       tbb::make_filter<size_t, size_t>(tbb::filter_mode::parallel,
+                                                        [&](size_t item) {
+                                                          work(item);
+                                                          return item;
+                                                        }) &
+                       tbb::make_filter<size_t, void>(tbb::filter_mode::serial_in_order, consume));
   });
 }
 

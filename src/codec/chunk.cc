@@ -45,7 +45,7 @@ Status CheckHeader(const ChunkHeader& h, size_t size) {
   if (h.streams_log2 > 6) return Corrupt("too many streams");
   if (h.classes < 1 || h.classes > kMaxClasses) return Corrupt("bad number of classes");
   if (h.raw_bits > kMaxRawBits) return Corrupt("too many raw bits");
-  if (h.elements < 1 || h.elements > kMaxChunkElements) return Corrupt("bad number of elements");
+  if (h.elements < 1 || h.elements > kMaxEbbElements) return Corrupt("bad number of elements");
   if (h.unit < kLanes || h.unit > kMaxUnit || h.unit % kLanes != 0) return Corrupt("bad unit");
   if (h.exceptions > h.elements) return Corrupt("more exceptions than elements");
   if (h.map == ValueMap::kCodes) {

@@ -18,7 +18,7 @@ namespace ebb {
 inline constexpr int kLanes = 64;
 inline constexpr int kMaxStreams = 64;
 inline constexpr int kMaxClasses = 8;
-inline constexpr uint32_t kMaxChunkElements = uint32_t{1} << 26;
+inline constexpr uint32_t kMaxEbbElements = uint32_t{1} << 26;  // of one chunk
 inline constexpr uint32_t kMaxUnit = uint32_t{1} << 20;
 inline constexpr int kMaxRawBits = 24;
 inline constexpr size_t kChunkHeaderBytes = 32;

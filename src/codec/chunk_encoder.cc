@@ -98,7 +98,7 @@ std::vector<std::vector<TokenRun>> AssignRuns(const ChunkPlan& plan, size_t elem
 }
 
 void Encode(const ChunkContent& content, StreamCoder code_stream, Bytes* out) {
-  EBB_CHECK(!content.values.empty() && content.values.size() <= kMaxChunkElements);
+  EBB_CHECK(!content.values.empty() && content.values.size() <= kMaxEbbElements);
   const ChunkPlan plan =
       PlanChunk(content.values, content.row_elements, content.map == ValueMap::kCodes);
   const std::vector<ChunkView::Exception> exceptions = CollectExceptions(content, plan);

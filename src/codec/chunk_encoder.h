@@ -17,7 +17,7 @@ namespace ebb {
 // What a chunk is to hold.
 struct ChunkContent {
   ValueMap map = ValueMap::kCodes;
-  // 1 to kMaxChunkElements integers; 0 at exceptions. The encoder sets those that it makes
+  // 1 to kMaxEbbElements integers; 0 at exceptions. The encoder sets those that it makes
   // exceptions to 0.
   std::span<int32_t> values;
   std::span<const std::byte> originals;  // 4 bytes an element, for exceptions that the encoder adds

@@ -33,7 +33,7 @@ struct EncodeReport {
   uint64_t finite = 0;
 };
 
-// Appends one chunk that holds `weights` (1 to kMaxChunkElements) under their bounds. A bound of 0
+// Appends one chunk that holds `weights` (1 to kMaxEbbElements) under their bounds. A bound of 0
 // stores its run exactly. `row_elements`: see ChunkContent. Reusable scratch is the caller's.
 class WeightsEncoder {
  public:

@@ -126,6 +126,10 @@ Status Connect(ContainerIndex& index, const std::string& where) {
     uint64_t chunk_elements = 0;
     for (uint32_t i = 0; i < group.chunks; ++i) {
       ChunkRecord& record = index.chunks[chunk + i];
+      if (record.elements == 0 || record.elements > kMaxChunkElements) {
+        return MakeError(ErrorCode::kCorrupt, index.tensors[tensor].name,
+                         "a chunk of its group has {} elements", record.elements);
+      }
       record.offset = group.offset + bytes;
       record.first_element = chunk_elements;
       bytes += record.bytes;
@@ -295,6 +299,7 @@ void SerializeGroupEntry(const GroupEntry& entry, Bytes* out) {
   AppendGroup(*out, entry.group);
   for (const TensorRecord& tensor : entry.tensors) AppendTensor(*out, tensor);
   for (const ChunkRecord& chunk : entry.chunks) AppendChunk(*out, chunk);
+  out->insert(out->end(), entry.note.begin(), entry.note.end());
 }
 
 Result<GroupEntry> ParseGroupEntry(std::span<const std::byte> bytes) {
@@ -308,9 +313,11 @@ Result<GroupEntry> ParseGroupEntry(std::span<const std::byte> bytes) {
   for (uint32_t i = 0; i < entry.group.chunks && !reader.overrun(); ++i) {
     entry.chunks.push_back(TakeChunk(reader));
   }
-  if (reader.overrun() || reader.left() != 0) {
+  if (reader.overrun()) {
     return MakeError(ErrorCode::kCorrupt, "journal", "a group record is damaged");
   }
+  const auto note = bytes.last(reader.left());
+  entry.note.assign(note.begin(), note.end());
   return entry;
 }
 

@@ -18,6 +18,7 @@ namespace ebb {
 inline constexpr uint32_t kFormatVersion = 1;
 inline constexpr uint64_t kFileHeaderBytes = 128;
 inline constexpr uint64_t kDataStart = 4096;
+inline constexpr uint32_t kMaxChunkElements = uint32_t{1} << 26;
 inline constexpr uint64_t kLargeGroupBytes = uint64_t{1} << 20;
 inline constexpr uint64_t kLargeGroupAlignment = 4096;
 inline constexpr uint64_t kSmallGroupAlignment = 16;
@@ -91,10 +92,12 @@ struct FileHeader {
                                                 uint64_t index_offset, const std::string& where);
 
 // One group with its tensors and chunks, and one side file, as the writer's journal stores them.
+// The note is the caller's own (statistics of the group) and does not enter the index.
 struct GroupEntry {
   GroupRecord group;
   std::vector<TensorRecord> tensors;
   std::vector<ChunkRecord> chunks;
+  std::vector<std::byte> note;
 };
 void SerializeGroupEntry(const GroupEntry& entry, std::vector<std::byte>* out);
 [[nodiscard]] Result<GroupEntry> ParseGroupEntry(std::span<const std::byte> bytes);

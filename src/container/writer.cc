@@ -154,6 +154,7 @@ bool ContainerWriter::TakeRecord(std::span<const std::byte> record) {
   }
   if (offset != entry->group.offset + entry->group.bytes) return false;
   end_ = offset;
+  notes_.push_back(std::move(entry->note));
   index_.groups.push_back(entry->group);
   index_.tensors.insert(index_.tensors.end(), entry->tensors.begin(), entry->tensors.end());
   index_.chunks.insert(index_.chunks.end(), entry->chunks.begin(), entry->chunks.end());
@@ -207,12 +208,14 @@ Status ContainerWriter::AppendChunk(std::span<const std::byte> bytes, uint32_t e
   return Write(bytes);
 }
 
-Status ContainerWriter::EndGroup(std::vector<TensorRecord> tensors) {
+Status ContainerWriter::EndGroup(std::vector<TensorRecord> tensors, std::vector<std::byte> note) {
   GroupRecord& group = open_group_.group;
   group.bytes = end_ - group.offset;
   group.tensors = static_cast<uint32_t>(tensors.size());
   group.chunks = static_cast<uint32_t>(open_group_.chunks.size());
   open_group_.tensors = std::move(tensors);
+  open_group_.note = note;
+  notes_.push_back(std::move(note));
   std::vector<std::byte> record = {std::byte{kGroup}};
   SerializeGroupEntry(open_group_, &record);
   EBB_TRY(journal_->Append(record));

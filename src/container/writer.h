@@ -33,6 +33,9 @@ class ContainerWriter {
   // What an earlier, interrupted run has already written: the caller goes on after these.
   const std::vector<SideFileRecord>& side_files() const { return index_.side_files; }
   size_t groups_written() const { return index_.groups.size(); }
+  const std::vector<std::vector<std::byte>>& notes() const {
+    return notes_;
+  }                                                       // one a written group
   const ContainerIndex& index() const { return index_; }  // of what is written so far
 
   [[nodiscard]] Status AddSideFile(const std::string& name, std::string_view content);
@@ -41,7 +44,9 @@ class ContainerWriter {
   // more.
   [[nodiscard]] Status BeginGroup(bool large);
   [[nodiscard]] Status AppendChunk(std::span<const std::byte> bytes, uint32_t elements);
-  [[nodiscard]] Status EndGroup(std::vector<TensorRecord> tensors);
+  // The note comes back from notes() when a later run takes this one up.
+  [[nodiscard]] Status EndGroup(std::vector<TensorRecord> tensors,
+                                std::vector<std::byte> note = {});
 
   // Writes the index with these attributes and codec names, and puts the file in place. Returns its
   // size.
@@ -61,6 +66,7 @@ class ContainerWriter {
   int descriptor_;
   uint64_t end_ = kDataStart;  // where the next byte goes
   ContainerIndex index_;
+  std::vector<std::vector<std::byte>> notes_;
   std::unique_ptr<Journal> journal_;
   GroupEntry open_group_;
 };
