@@ -1,12 +1,13 @@
 // The operations of a model's forward pass, on one device.
 //
-// A Backend is a set of stateless kernels. Pointers are in the backend's memory (for the CPU: ordinary
-// host memory). What each operation computes, to the bit, is docs/numbers.md; implementations differ in
-// speed only. All activations are float32, row-major; a "row" is one token of one sequence. Strides are
-// in elements. No operation allocates memory except through a Scratch, and none keeps a pointer.
+// A Backend is a set of stateless kernels. Pointers are in the backend's memory (for the CPU:
+// ordinary host memory). What each operation computes, to the bit, is docs/numbers.md;
+// implementations differ in speed only. All activations are float32, row-major; a "row" is one
+// token of one sequence. Strides are in elements. No operation allocates memory except through a
+// Scratch, and none keeps a pointer.
 //
-// Thread-safety: all operations may be called from several threads at once; each spreads its own work
-// over the ThreadPool given to the backend at construction.
+// Thread-safety: all operations may be called from several threads at once; each spreads its own
+// work over the ThreadPool given to the backend at construction.
 #pragma once
 
 #include <cstdint>
@@ -51,9 +52,10 @@ struct Rows {
 
 // One query row of attention and the cache that it sees.
 struct AttentionRow {
-  const float* query = nullptr;   // [heads, key_dim]
-  float* output = nullptr;        // [heads, value_dim]
-  const float* const* key_pages;  // page i holds positions [i x page_positions, ...), rows of kv_stride
+  const float* query = nullptr;  // [heads, key_dim]
+  float* output = nullptr;       // [heads, value_dim]
+  const float* const*
+      key_pages;  // page i holds positions [i x page_positions, ...), rows of kv_stride
   const float* const* value_pages;
   int64_t first_position = 0;  // of the window, inclusive
   int64_t end_position = 0;    // exclusive: the row's own position + 1
@@ -64,7 +66,7 @@ struct AttentionShape {
   int64_t kv_heads = 0;  // 1 for MLA: every head reads the same cached row
   int64_t key_dim = 0;
   int64_t value_dim = 0;
-  int64_t key_stride = 0;    // elements from one position to the next in a page
+  int64_t key_stride = 0;  // elements from one position to the next in a page
   int64_t value_stride = 0;
   int64_t page_positions = 0;
   float scale = 1;
@@ -83,9 +85,9 @@ class Backend {
   // y[t] = rms_norm(x[t]) with `dim` columns; y may be x.
   virtual void RmsNorm(std::span<const float> weight, float eps, ConstRows x, Rows y) const = 0;
 
-  // Rotates pairs of the `dim` columns of `heads` heads in place. cos and sin are [rows, dim / 2] tables
-  // for the rows' positions. interleaved: pairs are (2i, 2i+1), else (i, i + dim/2); in both cases the
-  // result is written in the (i, i + dim/2) layout, so that keys and queries agree.
+  // Rotates pairs of the `dim` columns of `heads` heads in place. cos and sin are [rows, dim / 2]
+  // tables for the rows' positions. interleaved: pairs are (2i, 2i+1), else (i, i + dim/2); in both
+  // cases the result is written in the (i, i + dim/2) layout, so that keys and queries agree.
   virtual void Rope(Rows x, int64_t heads, int64_t head_stride, int64_t dim, bool interleaved,
                     const float* cos, const float* sin) const = 0;
 

@@ -21,7 +21,7 @@ struct CompressOptions {
   BoundScope scope = BoundScope::kExpert;
   uint64_t source_fingerprint = 0;  // changes when the source does: an interrupted conversion is
                                     // only resumed from the same one (FingerprintFolder)
-  ProgressSink progress;  // in weights
+  ProgressSink progress;            // in weights
 };
 
 struct CompressReport {

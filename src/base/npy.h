@@ -1,0 +1,27 @@
+// NumPy's .npy files: float32 arrays, or bf16 carried as uint16.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+
+namespace ebb {
+
+struct NpyArray {
+  std::vector<uint64_t> shape;  // 1 or 2 dimensions
+  std::vector<float> values;    // row-major
+  bool was_bf16 = false;        // stored as uint16, widened
+};
+
+// Reads '<f4' or '<u2' (bf16) in C order with 1 or 2 dimensions; anything else is kUnsupported by
+// name, a malformed file kCorrupt.
+[[nodiscard]] Result<NpyArray> ReadNpy(const std::string& path);
+
+// Writes float32 in C order, whole or not at all.
+[[nodiscard]] Status WriteNpy(const std::string& path, std::span<const uint64_t> shape,
+                              std::span<const float> values);
+
+}  // namespace ebb
