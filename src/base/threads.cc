@@ -1,6 +1,7 @@
 #include "base/threads.h"
 
 #include <tbb/blocked_range.h>
+#include <tbb/global_control.h>
 #include <tbb/info.h>
 #include <tbb/parallel_for.h>
 #include <tbb/parallel_pipeline.h>
@@ -15,8 +16,18 @@ struct ThreadPool::Arena {
   tbb::task_arena arena;
 };
 
+namespace {
+
+// Lets arenas have more threads than the machine has processors, when they are asked to.
+void AllowManyThreads() {
+  static const tbb::global_control kControl(tbb::global_control::max_allowed_parallelism, 4096);
+}
+
+}  // namespace
+
 ThreadPool::ThreadPool(int threads)
     : arena_(nullptr), threads_(threads > 0 ? threads : tbb::info::default_concurrency()) {
+  if (threads_ > tbb::info::default_concurrency()) AllowManyThreads();
   arena_ = std::make_unique<Arena>(threads_);
 }
 

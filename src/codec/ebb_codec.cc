@@ -43,16 +43,19 @@ class EbbCodec final : public Codec {
       }
       const size_t start = encoded.stream.size();
       encoder.EncodeBounded(values, {{&bound, 1}, 0}, row, &encoded.stream);
-      histogram.Add(encoder.codes());
       // Under bounds so small that codes are longer than the words themselves, words it is.
+      CodeHistogram codes;
+      codes.Add(encoder.codes());
       if (encoded.stream.size() - start > values.size_bytes() / 2) {
         std::vector<std::byte> words;
         encoder.EncodeWords(std::as_bytes(values), WordBits::k32, row, &words);
         if (words.size() < encoded.stream.size() - start) {
           encoded.stream.resize(start);
           encoded.stream.insert(encoded.stream.end(), words.begin(), words.end());
+          continue;
         }
       }
+      histogram.Add(codes);
     }
     if (histogram.count() > 0) encoded.entropy_bits_per_weight = histogram.EntropyBits();
     return encoded;

@@ -1,6 +1,7 @@
 #include "pack/compress.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstring>
 #include <filesystem>
@@ -19,6 +20,11 @@ namespace ebb {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+// The codecs of a file, by number.
+constexpr uint8_t kEbbCodec = 0;
+constexpr uint8_t kRawCodec = 1;
+constexpr std::array<std::string_view, 2> kCodecNames = {kCodecEbbFast, kCodecRaw};
 
 constexpr uint64_t kGroupRecordBytes = 24;
 constexpr uint64_t kChunkRecordBytes = 16;
@@ -138,10 +144,10 @@ class Compressor {
     }
     std::vector<std::byte> note(sizeof(statistics_));
     std::memcpy(note.data(), &statistics_, sizeof(statistics_));
-    return writer_.EndGroup(Records(task.group), std::move(note));
+    return writer_.EndGroup(Records(task.group, result->raw), std::move(note));
   }
 
-  std::vector<TensorRecord> Records(size_t g) const {
+  std::vector<TensorRecord> Records(size_t g, bool raw) const {
     const GroupEncoder& encoder = *encoders_[g];
     std::vector<TensorRecord> records;
     for (size_t t = 0; t < TensorsOf(g).size(); ++t) {
@@ -150,7 +156,7 @@ class Compressor {
       record.name = tensor.name;
       record.dtype = static_cast<uint8_t>(encoder.dtype_of(t));
       record.shape = tensor.shape;
-      record.codec = 0;
+      record.codec = raw ? kRawCodec : kEbbCodec;
       record.bound_kind = static_cast<uint8_t>(encoder.bound().kind);
       record.bound_value = encoder.bound().value;
       record.bound_abs = encoder.LargestBound(t);
@@ -200,7 +206,7 @@ Result<CompressReport> Compress(const WeightSource& source, const std::string& p
   Compressor compressor(source, options, *writer);
   EBB_TRY(compressor.Run(threads));
   EBB_TRY_ASSIGN(const uint64_t file_bytes,
-                 writer->Finish(Attributes(options), {std::string(kCodecEbbFast)}));
+                 writer->Finish(Attributes(options), {kCodecNames.begin(), kCodecNames.end()}));
   CompressReport report = compressor.Report();
   report.file_bytes = file_bytes;
   report.resumed_groups = resumed;

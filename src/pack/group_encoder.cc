@@ -189,7 +189,18 @@ Result<EncodedPiece> GroupEncoder::Encode(const Piece& piece) {
   for (size_t c = piece.first_chunk; c < piece.last_chunk; ++c) {
     EBB_TRY(EncodeChunk(chunks_[c], weights.chunks[c - piece.first_chunk], &encoder, &out));
   }
+  if (lossless && pieces_.size() == 1) StoreRawIfSmaller(weights, &out);
   return out;
+}
+
+// Lossless coding of a few weights costs more in tables and states than it saves.
+void GroupEncoder::StoreRawIfSmaller(const PieceWeights& weights, EncodedPiece* out) const {
+  if (out->bytes.size() < weights.words.size()) return;
+  out->raw = true;
+  out->bytes = weights.words;
+  for (size_t c = 0; c < out->chunks.size(); ++c) {
+    out->chunks[c].bytes = static_cast<uint32_t>(weights.chunks[c].size());
+  }
 }
 
 Status GroupEncoder::EncodeChunk(const ChunkSpan& chunk, std::span<const std::byte> words,

@@ -54,6 +54,7 @@ struct EncodedPiece {
   };
   std::vector<std::byte> bytes;  // of all chunks
   std::vector<Chunk> chunks;
+  bool raw = false;                       // codec `raw`: the words as they are
   EncodeStatistics statistics;            // entropy only where a scope lies within the piece (rows)
   std::vector<CodeHistogram> histograms;  // of each scope beyond rows: the expert, or its tensors
 };
@@ -88,6 +89,7 @@ class GroupEncoder {
   void AddMagnitudes(const PieceWeights& weights);
   [[nodiscard]] Status EncodeChunk(const ChunkSpan& chunk, std::span<const std::byte> words,
                                    WeightsEncoder* encoder, EncodedPiece* out) const;
+  void StoreRawIfSmaller(const PieceWeights& weights, EncodedPiece* out) const;
   [[nodiscard]] BoundRuns BoundsOf(const ChunkSpan& chunk) const;
   [[nodiscard]] Status Check(const ChunkSpan& chunk, std::span<const std::byte> words,
                              std::span<const std::byte> encoded) const;
