@@ -20,7 +20,7 @@ constexpr size_t kHeaderChecksumAt = kFileHeaderBytes - 8;
 // The fewest bytes that a record of each kind takes: what bounds a count read from a file.
 constexpr uint64_t kMinSideFileBytes = 2 + 24;
 constexpr uint64_t kMinCodecBytes = 2;
-constexpr uint64_t kMinTensorBytes = 2 + 2 + 8 + 14;
+constexpr uint64_t kMinTensorBytes = 2 + 2 + 8 + 15;
 constexpr uint64_t kGroupBytes = 24;
 constexpr uint64_t kChunkBytes = 16;
 
@@ -41,6 +41,7 @@ void AppendTensor(Bytes& out, const TensorRecord& tensor) {
   AppendLe(out, tensor.bound_kind);
   AppendLe(out, tensor.bound_value);
   AppendLe(out, tensor.bound_abs);
+  AppendLe(out, tensor.code_bytes);
 }
 
 void AppendGroup(Bytes& out, const GroupRecord& group) {
@@ -79,10 +80,14 @@ Result<TensorRecord> TakeTensor(ByteReader& reader) {
   tensor.bound_kind = reader.Take<uint8_t>();
   tensor.bound_value = reader.Take<double>();
   tensor.bound_abs = reader.Take<float>();
+  tensor.code_bytes = reader.Take<uint8_t>();
   if (tensor.dtype > 2) return refuse("its index record names an unknown dtype");
   if (tensor.bound_kind > 2) return refuse("its index record names an unknown kind of bound");
   if (!(tensor.bound_value >= 0 && tensor.bound_abs >= 0) || !std::isfinite(tensor.bound_abs)) {
     return refuse("its index record has a bad bound");
+  }
+  if (tensor.code_bytes != 1 && tensor.code_bytes != 2 && tensor.code_bytes != 4) {
+    return refuse("its index record has a bad code size");
   }
   const std::optional<uint64_t> elements = CheckedProduct(tensor.shape);
   if (!elements || *elements == 0 || *elements > uint64_t{1} << 48) {

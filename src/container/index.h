@@ -38,6 +38,7 @@ struct TensorRecord {
   uint8_t bound_kind = 0;  // codec/bound.h
   double bound_value = 0;
   float bound_abs = 0;
+  uint8_t code_bytes = 4;  // 1 or 2: codes of that size and one step; 4: float32
 
   uint64_t elements() const;  // the index holds none that overflows
 };

@@ -46,11 +46,16 @@ Result<std::span<const std::byte>> ContainerReader::ReadChunk(const ChunkRecord&
 Result<std::span<const std::byte>> ContainerReader::ReadGroup(const GroupRecord& group,
                                                               ReadBuffer* buffer) const {
   const std::span<std::byte> bytes = buffer->Reserve(group.bytes);
-  EBB_TRY(file_.ReadAt(group.offset, bytes));
-  for (const ChunkRecord& chunk : index_.ChunksOf(group)) {
-    EBB_TRY(CheckChunk(chunk, bytes.subspan(chunk.offset - group.offset, chunk.bytes)));
-  }
+  EBB_TRY(ReadGroupInto(group, bytes));
   return bytes;
+}
+
+Status ContainerReader::ReadGroupInto(const GroupRecord& group, std::span<std::byte> to) const {
+  EBB_TRY(file_.ReadAt(group.offset, to));
+  for (const ChunkRecord& chunk : index_.ChunksOf(group)) {
+    EBB_TRY(CheckChunk(chunk, to.subspan(chunk.offset - group.offset, chunk.bytes)));
+  }
+  return {};
 }
 
 Result<std::string> ContainerReader::ReadSideFile(const SideFileRecord& file) const {

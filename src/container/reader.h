@@ -54,6 +54,9 @@ class ContainerReader {
   [[nodiscard]] Result<std::span<const std::byte>> ReadGroup(const GroupRecord& group,
                                                              ReadBuffer* buffer) const;
 
+  // The same into `to`, which has exactly group.bytes bytes.
+  [[nodiscard]] Status ReadGroupInto(const GroupRecord& group, std::span<std::byte> to) const;
+
   [[nodiscard]] Result<std::string> ReadSideFile(const SideFileRecord& file) const;
 
   // What errors about a chunk name: the tensors that it belongs to and its place in the file.

@@ -126,9 +126,17 @@ class Compressor {
       EBB_TRY(writer_.BeginGroup(large));
       statistics_ = {};
       histograms_.assign(result->histograms.size(), {});
+      code_bytes_.assign(TensorsOf(task.group).size(), 1);
     }
     std::span<const std::byte> rest = result->bytes;
+    size_t c = encoder.pieces()[task.piece].first_chunk;
     for (const EncodedPiece::Chunk& chunk : result->chunks) {
+      const ChunkSpan& span = encoder.chunks()[c++];
+      for (size_t t = 0; t < code_bytes_.size(); ++t) {
+        if (span.whole_group || span.tensor == t) {
+          code_bytes_[t] = std::max(code_bytes_[t], chunk.code_bytes);
+        }
+      }
       EBB_TRY(writer_.AppendChunk(rest.first(chunk.bytes), chunk.elements));
       rest = rest.subspan(chunk.bytes);
     }
@@ -160,6 +168,7 @@ class Compressor {
       record.bound_kind = static_cast<uint8_t>(encoder.bound().kind);
       record.bound_value = encoder.bound().value;
       record.bound_abs = encoder.LargestBound(t);
+      record.code_bytes = code_bytes_[t];
     }
     return records;
   }
@@ -174,6 +183,7 @@ class Compressor {
   // Of the group that is being written.
   EncodeStatistics statistics_;
   std::vector<CodeHistogram> histograms_;
+  std::vector<uint8_t> code_bytes_;  // of its tensors
 };
 
 uint64_t KeyOf(const WeightSource& source, const CompressOptions& options) {

@@ -200,6 +200,7 @@ void GroupEncoder::StoreRawIfSmaller(const PieceWeights& weights, EncodedPiece* 
   out->bytes = weights.words;
   for (size_t c = 0; c < out->chunks.size(); ++c) {
     out->chunks[c].bytes = static_cast<uint32_t>(weights.chunks[c].size());
+    out->chunks[c].code_bytes = 4;
   }
 }
 
@@ -239,7 +240,12 @@ Status GroupEncoder::EncodeChunk(const ChunkSpan& chunk, std::span<const std::by
     }
   }
   const auto bytes = static_cast<uint32_t>(out->bytes.size() - start);
-  out->chunks.push_back({bytes, static_cast<uint32_t>(chunk.elements)});
+  // A chunk that ParseChunk accepts: Check sees to that.
+  ChunkHeader header;
+  std::memcpy(&header, out->bytes.data() + start, sizeof(header));
+  const bool plain_codes = header.map == ValueMap::kCodes && header.step_period_or_shift == 0;
+  out->chunks.push_back(
+      {bytes, static_cast<uint32_t>(chunk.elements), plain_codes ? header.code_bytes : uint8_t{4}});
   out->statistics.Add(statistics);
   // Decoders may look past the chunk's end.
   out->bytes.resize(out->bytes.size() + kChunkSlackBytes);

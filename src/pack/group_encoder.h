@@ -51,6 +51,7 @@ struct EncodedPiece {
   struct Chunk {
     uint32_t bytes = 0;
     uint32_t elements = 0;
+    uint8_t code_bytes = 4;  // as TensorRecord's
   };
   std::vector<std::byte> bytes;  // of all chunks
   std::vector<Chunk> chunks;
