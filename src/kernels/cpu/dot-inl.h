@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 #include "kernels/matrix.h"
 
@@ -167,6 +168,20 @@ HWY_NOINLINE void CopyTail(const TileInput<T>& in, int64_t col, T* w, float* x) 
   }
 }
 
+// With one row of activations a matrix is read once, and as fast as memory gives it. Rows shorter
+// than this end before the hardware has seen where they lead; so a tile of them asks for the rows
+// of the next tile, front to back, while it works on its own. (Asking for what is behind the matrix
+// is harmless.)
+inline constexpr int64_t kLongRowBytes = 4096;
+
+template <int kRows, typename T>
+HWY_INLINE void PrefetchNextRows(const TileInput<T>& in, int64_t col) {
+  constexpr int64_t kBytes = kRows * 16 * sizeof(T);
+  const auto* next = reinterpret_cast<const char*>(in.w + kRows * in.w_stride + kRows * col);
+  HWY_UNROLL(8)
+  for (int64_t i = 0; i < kBytes; i += 64) hwy::Prefetch(next + i);
+}
+
 // All partial sums of a tile.
 template <WeightFormat kFormat, int kRows, int kTokens, typename T>
 HWY_INLINE void PartialSums(const TileInput<T>& in, VF (&p)[kRows][kTokens][kParts]) {
@@ -185,6 +200,14 @@ HWY_INLINE void PartialSums(const TileInput<T>& in, VF (&p)[kRows][kTokens][kPar
     }
   }
   int64_t col = 0;
+  if constexpr (kTokens == 1 && kRows > 1) {
+    if (in.w_stride * static_cast<int64_t>(sizeof(T)) < kLongRowBytes) {
+      for (; col + 16 <= in.cols; col += 16) {
+        PrefetchNextRows<kRows>(in, col);
+        AddBlock<kFormat, kRows, kTokens>(w, x, col, p);
+      }
+    }
+  }
   for (; col + 16 <= in.cols; col += 16) AddBlock<kFormat, kRows, kTokens>(w, x, col, p);
   if (col < in.cols) [[unlikely]] {
     T w_tail[kRows * 16];
