@@ -50,6 +50,11 @@ struct MlaConfig {
   int64_t qk_nope_head_dim = 0;
   int64_t qk_rope_head_dim = 0;
   int64_t v_head_dim = 0;
+  // Of the norms inside of latent attention (q_a_layernorm, kv_a_layernorm): their own constant,
+  // whatever rms_norm_eps says.
+  double latent_norm_eps = 1e-6;
+
+  int64_t qk_head_dim() const { return qk_nope_head_dim + qk_rope_head_dim; }
 };
 
 // Grouped-query attention.
@@ -92,10 +97,16 @@ struct ModelConfig {
   std::optional<MlaConfig> mla;  // exactly one of mla and gqa is set
   std::optional<GqaConfig> gqa;
   MoeConfig moe;
+  // From config.json (generation_config.json may add more); ids outside of the vocabulary are
+  // left out.
   std::optional<int64_t> bos_token;
-  std::vector<int64_t> eos_tokens;  // from config.json; generation_config.json may add more
+  std::vector<int64_t> eos_tokens;
 
   bool IsMoeLayer(LayerId layer) const { return layer.value >= moe.first_dense_layers; }
+
+  // The elements of a head that are rotated (even): the last ones of a query or key of latent
+  // attention, all of them otherwise.
+  int64_t RotaryDim() const { return mla ? mla->qk_rope_head_dim : gqa->head_dim; }
 };
 
 // `where` names the file in errors.
