@@ -31,15 +31,16 @@ struct MatProduct {
   Rows y;
 };
 
-// The layout of a paged KV cache, and the heads that read it. A page is one block of floats that
-// holds `page_positions` positions of one layer: the key of position p and kv head g starts at p x
-// key_stride + g x key_head_stride, its value at value_offset + p x value_stride + g x
-// value_head_stride, with p counted from the page's first position.
+// The layout of a paged KV cache, and the heads that read it. A page holds `page_positions`
+// positions; the key of its p-th position and kv head g starts at key_offset + p x key_stride + g x
+// key_head_stride, the value at value_offset + p x value_stride + g x value_head_stride. (A page
+// may hold all layers: the offsets say which one.)
 struct AttentionShape {
   int64_t heads = 0;
   int64_t kv_heads = 0;  // divides heads; head h reads kv head h / (heads / kv_heads). 1 for MLA
   int64_t key_dim = 0;
   int64_t value_dim = 0;
+  int64_t key_offset = 0;
   int64_t key_stride = 0;
   int64_t key_head_stride = 0;
   int64_t value_offset = 0;
@@ -57,6 +58,9 @@ struct AttentionRow {
   int64_t first_position = 0;           // inclusive
   int64_t end_position = 0;             // exclusive, > first_position
 };
+
+// The widest head that Rope takes.
+inline constexpr int64_t kMaxRopeDim = 16384;
 
 class Backend {
  public:
@@ -80,7 +84,8 @@ class Backend {
   // Rotates the pairs of `dim` columns of each of `heads` heads; head h of x starts at column
   // h x x_head_stride, of y at h x y_head_stride. cos and sin are [rows, dim / 2], for the rows'
   // positions. interleaved: the pairs of x are (2i, 2i+1), else (i, i + dim/2); y gets them as
-  // (i, i + dim/2) in both cases, so that keys and queries agree. y may be x; dim is at most 512.
+  // (i, i + dim/2) in both cases, so that keys and queries agree. y may be x; dim is at most
+  // kMaxRopeDim.
   virtual void Rope(ConstRows x, int64_t x_head_stride, Rows y, int64_t y_head_stride,
                     int64_t heads, int64_t dim, bool interleaved, const float* cos,
                     const float* sin) const = 0;

@@ -46,7 +46,8 @@ void Score(const AttentionGroup& group, RowSpan positions, float* scores) {
              for (int64_t q = 0; q < group.count; ++q) {
                to[q] = scores + q * length + (begin - positions.begin);
              }
-             const float* keys = page + (begin % shape.page_positions) * shape.key_stride +
+             const float* keys = page + shape.key_offset +
+                                 (begin % shape.page_positions) * shape.key_stride +
                                  group.kv_head * shape.key_head_stride;
              const DotRangeInput<float> in{keys, shape.key_stride, end - begin, shape.key_dim,
                                            shape.scale};

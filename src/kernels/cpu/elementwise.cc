@@ -34,7 +34,7 @@ void RmsNorm(std::span<const float> weight, float eps, ConstRows x, Rows y, RowS
   }
 }
 
-// (a, b) -> (fma(a, cos, -(b sin)), fma(b, cos, a sin)); x is a copy, or at least not y.
+// (a, b) -> (fma(a, cos, -(b sin)), fma(b, cos, a sin)). y may be a, with b behind it.
 HWY_INLINE void RotateHead(const float* a, const float* b, const float* cos, const float* sin,
                            int64_t half, float* y) {
   ForVectors(half, [=](auto d, int64_t i) HWY_ATTR {
@@ -49,21 +49,18 @@ HWY_INLINE void RotateHead(const float* a, const float* b, const float* cos, con
 
 void Rope(const RopeInput& in, RowSpan span) {
   const int64_t half = in.dim / 2;
-  float a[256];
-  float b[256];
+  float pairs[kMaxRopeDim];
   for (int64_t t = span.begin; t < span.end; ++t) {
     for (int64_t h = 0; h < in.heads; ++h) {
-      const float* x = in.x.row(t) + h * in.x_head_stride;
+      const float* a = in.x.row(t) + h * in.x_head_stride;
       if (in.interleaved) {
         for (int64_t i = 0; i < half; ++i) {
-          a[i] = x[2 * i];
-          b[i] = x[2 * i + 1];
+          pairs[i] = a[2 * i];
+          pairs[half + i] = a[2 * i + 1];
         }
-      } else {
-        std::memcpy(a, x, static_cast<size_t>(half) * sizeof(float));
-        std::memcpy(b, x + half, static_cast<size_t>(half) * sizeof(float));
+        a = pairs;
       }
-      RotateHead(a, b, in.cos + t * half, in.sin + t * half, half,
+      RotateHead(a, a + half, in.cos + t * half, in.sin + t * half, half,
                  in.y.row(t) + h * in.y_head_stride);
     }
   }

@@ -60,7 +60,7 @@ class ReferenceBackend final : public Backend {
     const int64_t half = dim / 2;
     for (int64_t t = 0; t < x.count; ++t) {
       for (int64_t h = 0; h < heads; ++h) {
-        std::array<float, 512> head;
+        std::array<float, kMaxRopeDim> head;
         std::copy_n(x.row(t) + h * x_head_stride, dim, head.begin());
         float* to = y.row(t) + h * y_head_stride;
         for (int64_t i = 0; i < half; ++i) {
@@ -141,7 +141,8 @@ class ReferenceBackend final : public Backend {
     const float* query = row.query + head * shape.key_dim;
     for (int64_t i = 0; i < positions; ++i) {
       const int64_t p = row.first_position + i;
-      const float* key = page_of(p) + (p % shape.page_positions) * shape.key_stride +
+      const float* key = page_of(p) + shape.key_offset +
+                         (p % shape.page_positions) * shape.key_stride +
                          kv_head * shape.key_head_stride;
       weights[i] = shape.scale * ref::Dot(
                                      shape.key_dim, [query](int64_t j) { return query[j]; },

@@ -31,7 +31,8 @@ Cache MakeMla(int64_t heads, int64_t rank, int64_t rope, int64_t positions, uint
   shape.key_stride = shape.value_stride = rank + rope;
   shape.page_positions = 8;
   shape.scale = 0.3f;
-  return {shape, 8 * (rank + rope), positions, seed};
+  shape.key_offset = shape.value_offset = 5;  // as if another layer stood before it
+  return {shape, 5 + 8 * (rank + rope), positions, seed};
 }
 
 Cache MakeGqa(int64_t heads, int64_t kv_heads, int64_t dim, int64_t positions, uint32_t seed) {
