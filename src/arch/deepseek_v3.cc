@@ -82,6 +82,8 @@ Result<ModelConfig> ParseDeepseekV3(const Json& json, const std::string& where) 
   config.architecture = Architecture::kDeepseekV3;
   EBB_TRY_ASSIGN(config.mla, ParseMla(json, config.num_heads, where));
   EBB_TRY_ASSIGN(config.moe, ParseMoe(json, where));
+  EBB_TRY_ASSIGN(config.num_mtp_layers,
+                 GetInt(json, "num_nextn_predict_layers", 0, kMaxLayers, where, 0));
   EBB_TRY(CheckMoe(config, where));
   EBB_TRY(CheckGroups(config.moe, where));
   if (config.moe.first_dense_layers > 0) {

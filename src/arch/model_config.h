@@ -88,6 +88,8 @@ struct ModelConfig {
   int64_t vocab_size = 0;
   int64_t hidden_size = 0;
   int64_t num_layers = 0;
+  int64_t num_mtp_layers =
+      0;  // multi-token prediction, stored after the others; Ebb leaves them out
   int64_t num_heads = 0;
   int64_t dense_intermediate_size = 0;  // of the dense MLP layers; 0: there are none
   double rms_norm_eps = 1e-6;

@@ -24,6 +24,7 @@ TEST(ModelConfig, Moonlight) {
   EXPECT_EQ(config.vocab_size, 163840);
   EXPECT_EQ(config.hidden_size, 2048);
   EXPECT_EQ(config.num_layers, 27);
+  EXPECT_EQ(config.num_mtp_layers, 1);
   EXPECT_EQ(config.num_heads, 16);
   EXPECT_EQ(config.dense_intermediate_size, 11264);
   EXPECT_EQ(config.rms_norm_eps, 1e-5);
