@@ -1,0 +1,82 @@
+// Matrix products, for each instruction set.
+#include "kernels/cpu/targets.h"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "kernels/cpu/matmul.cc"
+#include <algorithm>
+#include <cmath>
+
+#include "hwy/foreach_target.h"
+#include "hwy/highway.h"
+#include "kernels/cpu/dispatch.h"
+#include "kernels/cpu/dot_range-inl.h"
+#include "kernels/cpu/kernels.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace ebb {
+namespace HWY_NAMESPACE {
+
+template <WeightFormat kFormat>
+void MultiplyFormat(const MatProduct& product, RowSpan rows, RowSpan tokens) {
+  using T = typename Stored<kFormat>::Type;
+  const auto& [w, x, y] = product;
+  const DotRangeInput<T> in{static_cast<const T*>(w.data) + rows.begin * w.cols, w.cols,
+                            rows.end - rows.begin, w.cols, IsCodes(kFormat) ? w.step : 1.0f};
+  constexpr int64_t kPointers = 8 * kTileTokens;
+  const float* from[kPointers];
+  float* to[kPointers];
+  for (int64_t t = tokens.begin; t < tokens.end;) {
+    const int64_t count = std::min(kPointers, tokens.end - t);
+    for (int64_t i = 0; i < count; ++i, ++t) {
+      from[i] = x.row(t);
+      to[i] = y.row(t) + rows.begin;
+    }
+    DotRange<kFormat>(in, count, from, to);
+  }
+}
+
+void AddExceptions(const MatProduct& product, RowSpan rows, RowSpan tokens) {
+  const auto& [w, x, y] = product;
+  const auto first =
+      std::lower_bound(w.exceptions.begin(), w.exceptions.end(), rows.begin,
+                       [](const WeightException& e, int64_t row) { return int64_t{e.row} < row; });
+  for (auto e = first; e != w.exceptions.end() && int64_t{e->row} < rows.end; ++e) {
+    for (int64_t t = tokens.begin; t < tokens.end; ++t) {
+      y.row(t)[e->row] = std::fma(e->value, x.row(t)[e->col], y.row(t)[e->row]);
+    }
+  }
+}
+
+void Multiply(const MatProduct& product, RowSpan rows, RowSpan tokens) {
+  switch (product.w.format) {
+    case WeightFormat::kF32:
+      return MultiplyFormat<WeightFormat::kF32>(product, rows, tokens);
+    case WeightFormat::kBf16:
+      return MultiplyFormat<WeightFormat::kBf16>(product, rows, tokens);
+    case WeightFormat::kF16:
+      return MultiplyFormat<WeightFormat::kF16>(product, rows, tokens);
+    case WeightFormat::kCodes8:
+      MultiplyFormat<WeightFormat::kCodes8>(product, rows, tokens);
+      return AddExceptions(product, rows, tokens);
+    case WeightFormat::kCodes16:
+      MultiplyFormat<WeightFormat::kCodes16>(product, rows, tokens);
+      return AddExceptions(product, rows, tokens);
+  }
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace ebb
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace ebb {
+
+HWY_EXPORT(Multiply);
+
+void ChooseMatMulKernels(int64_t target, CpuKernels& kernels) {
+  const size_t i = DispatchIndex(target);
+  kernels.multiply = HWY_DISPATCH_TABLE(Multiply)[i];
+}
+
+}  // namespace ebb
+#endif  // HWY_ONCE
