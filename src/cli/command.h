@@ -27,6 +27,7 @@ void AddInspect(CLI::App& app, CommandBody& body);
 void AddVerify(CLI::App& app, CommandBody& body);
 void AddDecompress(CLI::App& app, CommandBody& body);
 void AddCodec(CLI::App& app, CommandBody& body);
+void AddBench(CLI::App& app, CommandBody& body);
 
 // Options that several commands have.
 void AddJsonFlag(CLI::App& command, bool* json);

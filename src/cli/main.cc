@@ -20,6 +20,7 @@ int Run(int argc, char** argv) {
   AddVerify(app, body);
   AddDecompress(app, body);
   AddCodec(app, body);
+  AddBench(app, body);
   CLI::App* help = app.add_subcommand("help", "Print this help");
   help->callback([&] {
     body = [&]() -> Result<int> {

@@ -289,11 +289,14 @@ struct WideSink {
     Put16(sink, _mm512_extracti32x4_epi32(tokens, 2), raw + 4 * sink.k, out + 32);
     Put16(sink, _mm512_extracti32x4_epi32(tokens, 3), raw + 6 * sink.k, out + 48);
   }
-  EBB_INLINE void Put16(const WideSink& sink, __m128i tokens, const uint8_t* raw, Out* out) {
+  EBB_INLINE __m512i Join16(const WideSink& sink, __m128i tokens, const uint8_t* raw) {
     const __m512i bytes = _mm512_permutexvar_epi8(sink.spread, _mm512_loadu_si512(raw));
-    const __m512i joined =
-        _mm512_ternarylogic_epi64(sink.raw_mask, _mm512_srlv_epi32(bytes, sink.shifts),
-                                  _mm512_sll_epi32(_mm512_cvtepi8_epi32(tokens), sink.shift), 0xCA);
+    return _mm512_ternarylogic_epi64(sink.raw_mask, _mm512_srlv_epi32(bytes, sink.shifts),
+                                     _mm512_sll_epi32(_mm512_cvtepi8_epi32(tokens), sink.shift),
+                                     0xCA);
+  }
+  EBB_INLINE void Put16(const WideSink& sink, __m128i tokens, const uint8_t* raw, Out* out) {
+    const __m512i joined = Join16(sink, tokens, raw);
     if constexpr (sizeof(Out) == 4) {
       _mm512_storeu_si512(out, joined);
     } else if constexpr (sizeof(Out) == 2) {
@@ -301,6 +304,34 @@ struct WideSink {
     } else {
       _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm512_cvtepi32_epi8(joined));
     }
+  }
+};
+
+// bf16(code x step) for codes of any width: converted, multiplied, and rounded to nearest even as
+// F32ToBf16 does (the conversion instruction would flush denormals). Codes and steps are finite.
+struct WideBf16Sink {
+  using Out = uint16_t;
+  WideSink<int32_t> codes;
+  __m512 step;
+
+  EBB_INLINE WideBf16Sink Make(const ChunkView& chunk) {
+    return {WideSink<int32_t>::Make(chunk), _mm512_set1_ps(chunk.step())};
+  }
+  EBB_INLINE void Put(const WideBf16Sink& sink, __m512i tokens, const uint8_t* raw, Out* out) {
+    const int k = sink.codes.k;
+    Put16(sink, _mm512_castsi512_si128(tokens), raw, out);
+    Put16(sink, _mm512_extracti32x4_epi32(tokens, 1), raw + 2 * k, out + 16);
+    Put16(sink, _mm512_extracti32x4_epi32(tokens, 2), raw + 4 * k, out + 32);
+    Put16(sink, _mm512_extracti32x4_epi32(tokens, 3), raw + 6 * k, out + 48);
+  }
+  EBB_INLINE void Put16(const WideBf16Sink& sink, __m128i tokens, const uint8_t* raw, Out* out) {
+    const __m512i codes = WideSink<int32_t>::Join16(sink.codes, tokens, raw);
+    const __m512i bits = _mm512_castps_si512(_mm512_mul_ps(_mm512_cvtepi32_ps(codes), sink.step));
+    const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
+    const __m512i rounded =
+        _mm512_add_epi32(_mm512_add_epi32(bits, odd), _mm512_set1_epi32(0x7fff));
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out),
+                        _mm512_cvtepi32_epi16(_mm512_srli_epi32(rounded, 16)));
   }
 };
 
@@ -505,6 +536,7 @@ bool ToInt16(const ChunkView& chunk, int16_t* out) {
 bool ToInt32(const ChunkView& chunk, int32_t* out) { return Decode<WideSink<int32_t>>(chunk, out); }
 
 bool ToBf16(const ChunkView& chunk, uint16_t* out) {
+  if (chunk.header.code_bytes != 1) return Decode<WideBf16Sink>(chunk, out);
   if (chunk.header.raw_bits == 0) return Decode<Bf16Sink<false>>(chunk, out);
   return Decode<Bf16Sink<true>>(chunk, out);
 }

@@ -170,7 +170,7 @@ Status DecodeFloats(const ChunkView& chunk, float* out) {
 Status DecodeBf16(const ChunkView& chunk, uint16_t* out) {
   EBB_TRY(WantMap(chunk, ValueMap::kCodes));
   const ChunkDecoder& decoder = BestChunkDecoder();
-  if (chunk.header.code_bytes == 1 && chunk.steps == nullptr && decoder.to_bf16 != nullptr) {
+  if (chunk.steps == nullptr && decoder.to_bf16 != nullptr) {
     EBB_TRY(StreamsOk(decoder.to_bf16(chunk, out)));
     ApplyExceptions(chunk, [out](uint32_t element, uint32_t bits) {
       out[element] = F32ToBf16(std::bit_cast<float>(bits));

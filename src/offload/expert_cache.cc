@@ -23,16 +23,17 @@ Result<std::span<const std::byte>> ExpertCache::Pin(uint32_t group) {
   Entry& entry = entries_[group];
   const GroupRecord& record = reader_.index().groups[group];
   EBB_CHECK(!entry.pinned);
-  ++counts_.requests;
   if (entry.in_use) {
+    ++counts_.requests;
     ++counts_.hits;
     recency_.erase(entry.recency);
     entry.pinned = true;
     return std::span<const std::byte>(entry.buffer.span().first(record.bytes));
   }
-  ++counts_.misses;
   AlignedArray<std::byte> buffer;
   EBB_TRY(MakeRoom(EntryBytes(record.bytes), &buffer));
+  ++counts_.requests;
+  ++counts_.misses;
   const auto start = std::chrono::steady_clock::now();
   const auto to = buffer.span().first(record.bytes);
   const Status read = reader_.ReadGroupInto(record, to);
