@@ -123,7 +123,11 @@ Result<bool> GetFlag(const Json& json, const char* key, const std::string& where
 }
 
 Result<ModelConfig> ParseCommon(const Json& json, const std::string& where) {
-  EBB_TRY(RefuseUnless(json, "quantization_config", nullptr, where));
+  if (!IsAbsent(json, "quantization_config")) {
+    return MakeError(ErrorCode::kUnsupported, where,
+                     "\"quantization_config\" is not supported: Ebb compresses F32, F16 and BF16 "
+                     "weights, so take the unquantised checkpoint");
+  }
   EBB_TRY(RefuseUnless(json, "per_layer_config", nullptr, where));
   EBB_TRY(RefuseUnless(json, "hidden_act", "silu", where));
   EBB_TRY(RefuseUnless(json, "attention_bias", false, where));

@@ -54,6 +54,10 @@ CASES = {
         "not a safetensors file: the header is said to have 100000001 bytes; at most 100000000 are "
         "allowed",
     ),
+    "git_lfs_pointer": (
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 17179869184\n",
+        "not a safetensors file but the Git LFS pointer to one; fetch it with `git lfs pull`",
+    ),
     "header_empty": (
         file(b"", data=0),
         "not a safetensors file: the header is not a JSON object",

@@ -158,6 +158,8 @@ struct Refusal {
   const char* message;
 };
 
+void PrintTo(const Refusal& refusal, std::ostream* out) { *out << refusal.message; }
+
 class ModelConfigRefusal : public ::testing::TestWithParam<Refusal> {};
 
 TEST_P(ModelConfigRefusal, NamesTheReason) {
@@ -177,7 +179,9 @@ INSTANTIATE_TEST_SUITE_P(
                 "c: the architecture \"LlamaForCausalLM\" is not supported; known are "
                 "DeepseekV3ForCausalLM, MixtralForCausalLM"},
         Refusal{kMoonlightConfig, R"({"quantization_config": {"quant_method": "fp8"}})",
-                kUnsupported, "c: \"quantization_config\" is not supported"},
+                kUnsupported,
+                "c: \"quantization_config\" is not supported: Ebb compresses F32, F16 and BF16 "
+                "weights, so take the unquantised checkpoint"},
         Refusal{kMoonlightConfig, R"({"per_layer_config": {"1": {}}})", kUnsupported,
                 "c: \"per_layer_config\" is not supported"},
         Refusal{kMoonlightConfig, R"({"hidden_act": "gelu"})", kUnsupported,
