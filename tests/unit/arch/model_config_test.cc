@@ -204,7 +204,16 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{kMoonlightConfig, R"({"rope_scaling": {"factor": 2}})", kUnsupported,
                 "c: rope_scaling: \"factor\" needs \"rope_type\" to be \"yarn\", not \"default\""},
         Refusal{kMoonlightConfig, R"({"rope_scaling": {"type": "yarn", "factor": 2, "new": 1}})",
-                kUnsupported, "c: rope_scaling: \"new\" is not a rope setting that Ebb knows"}));
+                kUnsupported, "c: rope_scaling: \"new\" is not a rope setting that Ebb knows"},
+        // What comes out of the file stays on one line.
+        Refusal{kMoonlightConfig, R"({"architectures": ["a\nb"]})", kUnsupported,
+                "c: the architecture \"a\\nb\" is not supported; known are "
+                "DeepseekV3ForCausalLM, MixtralForCausalLM"},
+        Refusal{kMoonlightConfig, R"({"rope_scaling": {"a\nb": 1}})", kUnsupported,
+                "c: rope_scaling: \"a\\nb\" is not a rope setting that Ebb knows"},
+        Refusal{kMoonlightConfig, R"({"rope_scaling": {"type": "a\nb"}})", kUnsupported,
+                "c: rope_scaling: the rope type \"a\\nb\" is not supported for this "
+                "architecture"}));
 
 INSTANTIATE_TEST_SUITE_P(
     Missing, ModelConfigRefusal,
