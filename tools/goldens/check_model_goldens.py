@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Checks tests/golden/models against a forward pass of its own, in float64 and without transformers.
+"""Checks tests/golden/models against a forward pass of its own: float64, without transformers.
 
-It is the shortest full description of what the two architectures compute, and shows that the goldens
-are right for reasons that can be read here: logits and residual streams must agree to 1e-5, and the
-chosen experts must be the same.
+It is the shortest full description of what the two architectures compute, and shows that the
+goldens are right for reasons that can be read here: logits and residual streams must agree to
+1e-5, and the chosen experts must be the same.
 """
 
 import json
@@ -75,7 +75,7 @@ class Rope:
             self.softmax_scale = magnitude(all_dim) ** 2
 
     def rotate(self, x, interleaved):
-        """x: [tokens, heads, dim]. The result has all first members of the pairs, then all second."""
+        """x: [tokens, heads, dim]. Gives the first members of all pairs, then the second ones."""
         angles = (np.arange(len(x))[:, None] * self.inverse)[:, None, :]
         cos, sin = np.cos(angles) * self.scale, np.sin(angles) * self.scale
         half = x.shape[-1] // 2

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes tests/golden/models: small random models, and what Hugging Face transformers makes of them.
+"""Writes tests/golden/models: small random models, and what transformers makes of them.
 
     python -m venv v && v/bin/pip install -r tools/goldens/requirements.txt
     v/bin/python tools/goldens/make_model_goldens.py [NAME...]
@@ -8,8 +8,8 @@ Each folder holds a checkpoint as users have them (config.json, safetensors in o
 experts as 2-D or fused 3-D tensors, bf16, f16 and f32) and the reference:
 
     logits.npy   float32 [tokens, vocab]: float32 arithmetic on the CPU, eager attention, no cache
-    hidden.npy   float32 [layers + 1, tokens, hidden]: the residual stream, before the first layer and
-                 after each
+    hidden.npy   float32 [layers + 1, tokens, hidden]: the residual stream, before the first layer
+                 and after each
     golden.json  tokens, the chosen experts [layer][token][k] in ascending order (null for a dense
                  layer), rope constants, and for every tensor of the model (experts unfused) its
                  stored dtype, shape and the XXH3-64 of its bytes; versions and the seed

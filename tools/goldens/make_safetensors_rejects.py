@@ -42,7 +42,8 @@ CASES = {
     ),
     "header_one_past_the_end": (
         file(GOOD, data=0, length=GOOD_BYTES + 1),
-        f"truncated: the header is said to have {GOOD_BYTES + 1} bytes, the file has {GOOD_BYTES + 8}",
+        f"truncated: the header is said to have {GOOD_BYTES + 1} bytes, the file has "
+        f"{GOOD_BYTES + 8}",
     ),
     "header_absurd": (
         file(GOOD, length=2**64 - 1),
@@ -128,7 +129,10 @@ CASES = {
         file({"a": entry(0, 16, shape=(2**64, 1))}),
         'the tensor "a" has a number that is not a size in "shape"',
     ),
-    "shape_nested": (file({"a": entry(0, 16, shape=([2], 2))}), 'the tensor "a" has a list in "shape"'),
+    "shape_nested": (
+        file({"a": entry(0, 16, shape=([2], 2))}),
+        'the tensor "a" has a list in "shape"',
+    ),
     "too_many_dimensions": (
         file({"a": entry(0, 4, shape=(1,) * 33)}, data=4),
         'the tensor "a" has more than 32 dimensions',

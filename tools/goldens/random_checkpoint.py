@@ -101,8 +101,8 @@ def fuse(case, weights):
     for layer in layers:
         count = sum(1 for n in weights if n.startswith(f"{layer}.experts.") and f".{gate}." in n)
 
-        def stack(part):
-            return torch.stack([weights[f"{layer}.experts.{e}.{part}.weight"] for e in range(count)])
+        def stack(part, prefix=f"{layer}.experts", count=count):
+            return torch.stack([weights[f"{prefix}.{e}.{part}.weight"] for e in range(count)])
 
         to = layer.replace(".block_sparse_moe", ".mlp") + ".experts"
         fused[f"{to}.gate_up_proj"] = torch.cat([stack(gate), stack(up)], dim=1).contiguous()
@@ -144,7 +144,8 @@ def write_checkpoint(case, weights, folder):
     for shard in range(case.shards):
         file = f"model-{shard + 1:05}-of-{case.shards:05}.safetensors"
         chosen = names[shard :: case.shards]  # neighbours lie in different shards
-        safetensors.torch.save_file({n: tensors[n] for n in chosen}, folder / file, {"format": "pt"})
+        content = {n: tensors[n] for n in chosen}
+        safetensors.torch.save_file(content, folder / file, {"format": "pt"})
         index["weight_map"] |= {n: file for n in chosen}
     text = json.dumps(index, indent=2, sort_keys=True) + "\n"
     (folder / "model.safetensors.index.json").write_text(text)
