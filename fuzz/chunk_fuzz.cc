@@ -20,8 +20,9 @@ void Check(bool condition) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace ebb;
   // The sizes in the header follow from the input, so that the fuzzer need not guess them.
-  std::vector<std::byte> bytes(size + kChunkSlackBytes);
-  if (size > 0) std::memcpy(bytes.data(), data, size);
+  const auto* input = reinterpret_cast<const std::byte*>(data);
+  std::vector<std::byte> bytes(input, input + size);
+  bytes.resize(size + kChunkSlackBytes);
   if (size >= kChunkHeaderBytes) {
     const auto stored = static_cast<uint32_t>(size);
     std::memcpy(bytes.data() + offsetof(ChunkHeader, bytes), &stored, sizeof(stored));
