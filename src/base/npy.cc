@@ -98,8 +98,9 @@ Result<NpyArray> ReadNpy(const std::string& path) {
   return array;
 }
 
-Status WriteNpy(const std::string& path, std::span<const uint64_t> shape,
-                std::span<const float> values) {
+Result<NpyWriter> NpyWriter::Create(const std::string& path, std::span<const uint64_t> shape) {
+  const std::optional<uint64_t> count = CheckedProduct(shape);
+  if (!count) return MakeError(ErrorCode::kInvalidArgument, path, "a shape too large to write");
   std::string dimensions;
   for (const uint64_t dimension : shape) dimensions += fmt::format("{}, ", dimension);
   if (shape.size() > 1) dimensions.resize(dimensions.size() - 2);  // (2, 3) but (2,)
@@ -115,8 +116,25 @@ Status WriteNpy(const std::string& path, std::span<const uint64_t> shape,
   AppendLe(head, static_cast<uint16_t>(header.size()));
   EBB_TRY(file.Append(head));
   EBB_TRY(file.Append(header));
-  EBB_TRY(file.Append(std::as_bytes(values)));
-  return file.Commit();
+  return NpyWriter(std::move(file), *count);
+}
+
+Status NpyWriter::Append(std::span<const float> values) {
+  EBB_CHECK(values.size() <= missing_);
+  missing_ -= values.size();
+  return file_.Append(std::as_bytes(values));
+}
+
+Status NpyWriter::Finish() {
+  EBB_CHECK(missing_ == 0);
+  return file_.Commit();
+}
+
+Status WriteNpy(const std::string& path, std::span<const uint64_t> shape,
+                std::span<const float> values) {
+  EBB_TRY_ASSIGN(NpyWriter writer, NpyWriter::Create(path, shape));
+  EBB_TRY(writer.Append(values));
+  return writer.Finish();
 }
 
 }  // namespace ebb

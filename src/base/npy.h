@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/file.h"
 
 namespace ebb {
 
@@ -20,7 +21,24 @@ struct NpyArray {
 // name, a malformed file kCorrupt.
 [[nodiscard]] Result<NpyArray> ReadNpy(const std::string& path);
 
-// Writes float32 in C order, whole or not at all.
+// Writes a float32 array in C order piece by piece; it appears whole or not at all. Not
+// thread-safe.
+class NpyWriter {
+ public:
+  [[nodiscard]] static Result<NpyWriter> Create(const std::string& path,
+                                                std::span<const uint64_t> shape);
+  [[nodiscard]] Status Append(std::span<const float> values);
+  // Puts the file in place. All values of the shape must have been appended.
+  [[nodiscard]] Status Finish();
+
+ private:
+  NpyWriter(AtomicFile file, uint64_t missing) : file_(std::move(file)), missing_(missing) {}
+
+  AtomicFile file_;
+  uint64_t missing_;  // values
+};
+
+// The same in one call.
 [[nodiscard]] Status WriteNpy(const std::string& path, std::span<const uint64_t> shape,
                               std::span<const float> values);
 
