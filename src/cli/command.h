@@ -26,6 +26,9 @@ void AddCompress(CLI::App& app, CommandBody& body);
 void AddInspect(CLI::App& app, CommandBody& body);
 void AddVerify(CLI::App& app, CommandBody& body);
 void AddDecompress(CLI::App& app, CommandBody& body);
+void AddRun(CLI::App& app, CommandBody& body);
+void AddLogits(CLI::App& app, CommandBody& body);
+void AddTokenize(CLI::App& app, CommandBody& body);
 void AddCodec(CLI::App& app, CommandBody& body);
 void AddBench(CLI::App& app, CommandBody& body);
 

@@ -19,6 +19,9 @@ int Run(int argc, char** argv) {
   AddInspect(app, body);
   AddVerify(app, body);
   AddDecompress(app, body);
+  AddRun(app, body);
+  AddLogits(app, body);
+  AddTokenize(app, body);
   AddCodec(app, body);
   AddBench(app, body);
   CLI::App* help = app.add_subcommand("help", "Print this help");
