@@ -1,8 +1,6 @@
-// Errors as values: Result<T> is either a T or an Error.
-//
-// An Error says what went wrong (`message`, one line, with the remedy when there is one) and in
-// which file, tensor or option (`where`). Library code returns it and never prints or exits; the
-// command line turns it into one line on stderr and an exit code.
+// Making and passing on errors as values (ebb/error.h says what they are). Library code returns
+// them and never prints or exits; the command line turns one into a line on stderr and an exit
+// code.
 //
 // EBB_CHECK is for bugs of our own only, never for the contents of a file or a request.
 #pragma once
@@ -10,37 +8,11 @@
 #include <fmt/format.h>
 
 #include <string>
-#include <string_view>
-#include <tl/expected.hpp>
 #include <utility>
 
+#include "ebb/error.h"
+
 namespace ebb {
-
-enum class ErrorCode {
-  kInvalidArgument,  // the caller asked for something that makes no sense
-  kNotFound,         // a file or tensor that must be there is not
-  kIo,               // the operating system refused: cannot open, read, write
-  kCorrupt,          // the bytes are not what their format says
-  kUnsupported,      // well-formed, but not something this version can do
-  kOutOfMemory,      // a memory cap cannot be kept
-  kCancelled,        // stopped on request
-};
-
-struct Error {
-  ErrorCode code = ErrorCode::kInvalidArgument;
-  std::string message;
-  std::string where;
-
-  // "where: message", or the message alone.
-  std::string ToString() const;
-
-  // The same error with an outer context put before `where`: a file's name before a tensor's.
-  Error In(std::string_view outer) &&;
-};
-
-template <typename T>
-using Result = tl::expected<T, Error>;
-using Status = Result<void>;
 
 template <typename... Args>
 [[nodiscard]] tl::unexpected<Error> MakeError(ErrorCode code, std::string where,

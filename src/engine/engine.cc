@@ -66,6 +66,11 @@ Status Engine::Load(const EngineOptions& options) {
   return {};
 }
 
+Status Engine::RequireTokenizer() const {
+  if (tokenizer_ != nullptr) return {};
+  return MakeError(ErrorCode::kNotFound, "tokenizer", "this model has none");
+}
+
 std::unique_ptr<Sequence> Engine::NewSequence() {
   return std::unique_ptr<Sequence>(new Sequence(*kv_pool_));
 }

@@ -76,6 +76,8 @@ class Engine {
 
   const ModelConfig& config() const { return files_.source->config(); }
   const Tokenizer& tokenizer() const { return *tokenizer_; }
+  // kNotFound if the model came without a tokenizer: then tokenizer() must not be called.
+  [[nodiscard]] Status RequireTokenizer() const;
   const MemoryPlan& memory_plan() const { return plan_; }
   const char* backend_name() const { return backend_->name(); }
   int threads() const { return pool_.threads(); }
