@@ -1,4 +1,5 @@
 // The program: finds the command, runs it, turns its error into one line and an exit code.
+#include <csignal>
 #include <cstdio>
 
 #include "base/version.h"
@@ -50,4 +51,8 @@ int Run(int argc, char** argv) {
 }  // namespace
 }  // namespace ebb
 
-int main(int argc, char** argv) { return ebb::Run(argc, argv); }
+int main(int argc, char** argv) {
+  std::signal(SIGXFSZ,
+              SIG_IGN);  // a file size limit is an error of the write, not the end of the program
+  return ebb::Run(argc, argv);
+}

@@ -1,0 +1,358 @@
+// The command line as a contract: exit codes, JSON keys, one-line errors, nothing half-written.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/npy.h"
+#include "testing/process.h"
+#include "testing/temp_dir.h"
+
+namespace ebb {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+constexpr char kArith[] = EBB_SOURCE_DIR "/models/ebb-arith";
+
+std::string Golden(const std::string& name) {
+  return std::string(EBB_SOURCE_DIR) + "/tests/golden/models/" + name;
+}
+
+class CliTest : public ::testing::Test {
+ protected:
+  // stdout and stderr of `ebb ARGUMENTS`.
+  ProcessResult Ebb(const std::string& arguments, const std::string& before = "") {
+    return RunShell(before + EBB_BINARY " " + arguments + " 2>&1");
+  }
+  // What `ebb ARGUMENTS --json` prints on stdout, which must succeed.
+  Json EbbJson(const std::string& arguments) {
+    const ProcessResult result = RunShell(EBB_BINARY " " + arguments + " --json");
+    EXPECT_EQ(result.exit_code, 0) << arguments;
+    const Result<Json> json = ParseJson(result.output, "stdout");
+    EXPECT_TRUE(json.has_value()) << result.output;
+    return json.value_or(Json::object());
+  }
+  // A failure must be one line that says all of `parts`.
+  void ExpectFailure(const std::string& arguments, int exit_code,
+                     const std::vector<std::string>& parts, const std::string& before = "") {
+    SCOPED_TRACE(arguments);
+    const ProcessResult result = Ebb(arguments, before);
+    EXPECT_EQ(result.exit_code, exit_code) << result.output;
+    if (exit_code != 2) {
+      EXPECT_EQ(std::count(result.output.begin(), result.output.end(), '\n'), 1) << result.output;
+    }
+    for (const std::string& part : parts) EXPECT_THAT(result.output, HasSubstr(part));
+  }
+  std::string Packed(const std::string& model = "mixtral_plain", const std::string& options = "") {
+    const std::string path = dir_.Path(model + ".ebb");
+    EXPECT_EQ(Ebb("compress " + Golden(model) + " -o " + path + " " + options).exit_code, 0);
+    return path;
+  }
+  std::vector<std::string> Listing() const {
+    std::vector<std::string> names;
+    for (const auto& entry : std::filesystem::directory_iterator(dir_.path())) {
+      names.push_back(entry.path().filename().string());
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+
+  TempDir dir_;
+};
+
+TEST_F(CliTest, HelpAndVersion) {
+  EXPECT_THAT(Ebb("--version").output, HasSubstr("ebb 0."));
+  for (const char* arguments :
+       {"help", "--help", "compress --help", "run --help", "codec roundtrip --help"}) {
+    const ProcessResult result = Ebb(arguments);
+    EXPECT_EQ(result.exit_code, 0) << arguments;
+    EXPECT_THAT(result.output, HasSubstr("Usage")) << arguments;
+  }
+}
+
+TEST_F(CliTest, WrongUsageExitsWith2) {
+  for (const char* arguments :
+       {"", "nonsense", "compress", "compress x", "inspect", "codec", "run x --bogus",
+        "run x --memory 4QiB -p a", "run x -n 0 -p a", "run x --top-p 2 -p a",
+        "decompress a -o b --dtype f64", "compress x -o y --threads 0"}) {
+    EXPECT_EQ(Ebb(arguments).exit_code, 2) << arguments;
+  }
+  ExpectFailure(
+      "compress " + Golden("mixtral_plain") + " -o " + dir_.Path("x") + " --bound rel:big", 2,
+      {"--bound"});
+  ExpectFailure("compress " + Golden("mixtral_plain") + " -o " + dir_.Path("x") + " --scope all", 2,
+                {"--scope"});
+  ExpectFailure("compress " + Golden("mixtral_plain") + " -o " + dir_.Path("x") + " --codec zip", 2,
+                {"--codec"});
+  EXPECT_THAT(Listing(), ::testing::IsEmpty());
+}
+
+TEST_F(CliTest, CompressReportsWhatTheContractNames) {
+  const std::string path = dir_.Path("m.ebb");
+  const Json json =
+      EbbJson("compress " + Golden("deepseek_moonlight") + " -o " + path + " --bound rel:0.2");
+  for (const char* key :
+       {"file", "codec", "bound", "experts", "weights", "expert_bytes", "bits_per_weight",
+        "entropy_bits_per_weight", "ratio_vs_bf16", "max_error_over_bound", "rmse_over_mean_abs",
+        "seconds", "weights_per_second"}) {
+    EXPECT_TRUE(json.contains(key)) << key;
+  }
+  EXPECT_EQ(json["bits_per_weight"].get<double>(),
+            json["expert_bytes"].get<double>() * 8 / json["weights"].get<double>());
+  EXPECT_LE(json["max_error_over_bound"].get<double>(), 1.0);
+  // Lossless experts have no codes, and no entropy.
+  const Json lossless =
+      EbbJson("compress " + Golden("deepseek_moonlight") + " -o " + path + " --bound lossless");
+  EXPECT_TRUE(lossless["entropy_bits_per_weight"].is_null());
+  EXPECT_EQ(lossless["max_error_over_bound"].get<double>(), 0.0);
+}
+
+TEST_F(CliTest, InspectAndVerifyReportWhatTheContractNames) {
+  const std::string path = Packed();
+  const Json inspect = EbbJson("inspect " + path);
+  EXPECT_EQ(inspect["format_version"], 1);
+  EXPECT_EQ(inspect["architecture"], "MixtralForCausalLM");
+  EXPECT_EQ(inspect["total_bytes"].get<uint64_t>(), std::filesystem::file_size(path));
+  for (const char* key : {"layers", "experts_per_layer", "expert_bytes"})
+    EXPECT_TRUE(inspect.contains(key)) << key;
+  ASSERT_FALSE(inspect["tensors"].empty());
+  for (const char* key :
+       {"name", "shape", "dtype", "codec", "bytes", "bits_per_weight", "bound_abs"}) {
+    EXPECT_TRUE(inspect["tensors"][0].contains(key)) << key;
+  }
+  const Json verify = EbbJson("verify " + path + " --against " + Golden("mixtral_plain"));
+  EXPECT_EQ(verify["ok"], true);
+  EXPECT_EQ(verify["bad_chunks"], 0);
+  EXPECT_EQ(verify["violations"], 0);
+  EXPECT_GT(verify["elements"].get<uint64_t>(), 0u);
+}
+
+TEST_F(CliTest, VerifyExitsWith3WhereACheckFails) {
+  const std::string path = Packed();
+  std::string bytes = ReadTextFile(path, 1 << 28).value();
+  bytes[5000] = static_cast<char>(bytes[5000] ^ 4);
+  const std::string damaged = dir_.Write("damaged.ebb", bytes);
+  EXPECT_EQ(Ebb("verify " + damaged).exit_code, 3);
+  // Another model's checkpoint of the same shape.
+  EXPECT_EQ(Ebb("verify " + path + " --against " + Golden("mixtral_window")).exit_code != 0, true);
+}
+
+TEST_F(CliTest, FilesThatAreNoEbbExitWith1) {
+  const std::string path = Packed();
+  const std::string bytes = ReadTextFile(path, 1 << 28).value();
+  dir_.Write("foreign.ebb", "GGUF" + std::string(1000, 'x'));
+  dir_.Write("short.ebb", bytes.substr(0, bytes.size() / 2));
+  dir_.Write("empty.ebb", "");
+  for (const char* command : {"inspect ", "verify ", "run -p a ", "tokenize --text a "}) {
+    ExpectFailure(command + dir_.Path("foreign.ebb"), 1, {"foreign.ebb", "not an .ebb file"});
+    ExpectFailure(command + dir_.Path("short.ebb"), 1, {"short.ebb", "truncated"});
+    ExpectFailure(command + dir_.Path("empty.ebb"), 1, {"empty.ebb"});
+    ExpectFailure(command + dir_.Path("none.ebb"), 1, {"none.ebb", "No such file"});
+  }
+}
+
+TEST_F(CliTest, DecompressMakesACheckpointThatCompressesAgain) {
+  const std::string path = Packed("mixtral_plain", "--bound rel:0.1");
+  const std::string folder = dir_.Path("again");
+  const Json json = EbbJson("decompress " + path + " -o " + folder);
+  EXPECT_GT(json["tensors"].get<int>(), 0);
+  EXPECT_EQ(Ebb("compress " + folder + " -o " + dir_.Path("b.ebb") + " --bound rel:0.1").exit_code,
+            0);
+  ExpectFailure("decompress " + path + " -o " + folder, 1, {"again", "already has"});
+}
+
+TEST_F(CliTest, LogitsAreWrittenAsNpy) {
+  const std::string path = Packed();
+  const std::string out = dir_.Path("l.npy");
+  EXPECT_EQ(Ebb("logits " + path + " --tokens 1,2,3 -o " + out).exit_code, 0);
+  const NpyArray logits = ReadNpy(out).value();
+  EXPECT_EQ(logits.shape, (std::vector<uint64_t>{3, 83}));
+  ExpectFailure("logits " + path + " --tokens 1,999999 -o " + dir_.Path("x.npy"), 1,
+                {"999999", "vocabulary"});
+  ExpectFailure("logits " + path + " --tokens 1,,2 -o " + dir_.Path("x.npy"), 2, {"--tokens"});
+  ExpectFailure("logits " + path + " --tokens 1 -o " + dir_.Path("none/x.npy"), 1, {"none/x.npy"});
+  EXPECT_FALSE(FileExists(dir_.Path("x.npy")));
+}
+
+TEST_F(CliTest, CodecRoundtripKeepsTheBoundOfAFileFromOutside) {
+  std::vector<float> values(1000);
+  for (size_t i = 0; i < values.size(); ++i) values[i] = std::sin(static_cast<float>(i * i));
+  values[17] = NAN;
+  values[18] = -INFINITY;
+  ASSERT_TRUE(WriteNpy(dir_.Path("in.npy"), std::vector<uint64_t>{50, 20}, values));
+  const Json json =
+      EbbJson("codec roundtrip " + dir_.Path("in.npy") + " -o " + dir_.Path("out.npy") +
+              " --codec ebb --bound abs:0.01 --stream " + dir_.Path("stream"));
+  for (const char* key : {"codec", "bound_abs", "guaranteed", "elements", "stream_bytes",
+                          "side_bytes", "bits_per_weight", "entropy_bits_per_weight", "max_error",
+                          "max_error_over_bound", "rmse", "encode_seconds", "decode_seconds"}) {
+    EXPECT_TRUE(json.contains(key)) << key;
+  }
+  EXPECT_EQ(json["stream_bytes"].get<uint64_t>(), std::filesystem::file_size(dir_.Path("stream")));
+  const NpyArray out = ReadNpy(dir_.Path("out.npy")).value();
+  EXPECT_EQ(out.shape, (std::vector<uint64_t>{50, 20}));
+  EXPECT_TRUE(std::isnan(out.values[17]));
+  EXPECT_EQ(out.values[18], -INFINITY);
+  for (size_t i = 19; i < values.size(); ++i) EXPECT_LE(std::abs(out.values[i] - values[i]), 0.01f);
+  EXPECT_EQ(EbbJson("codec list")["codecs"][0]["name"], "ebb:fast");
+  dir_.Write("bad.npy", "not numpy");
+  ExpectFailure(
+      "codec roundtrip " + dir_.Path("bad.npy") + " -o " + dir_.Path("o.npy") + " --bound rel:1", 1,
+      {"bad.npy"});
+}
+
+TEST_F(CliTest, UnknownArchitecturesAreRefusedByName) {
+  const std::string folder = dir_.Path("model");
+  std::filesystem::copy(Golden("mixtral_plain"), folder);
+  std::string config = ReadTextFile(folder + "/config.json", 1 << 20).value();
+  const size_t at = config.find("MixtralForCausalLM");
+  config.replace(at, 18, "LlamaForCausalLM");
+  dir_.Write("model/config.json", config);
+  for (const char* command : {"compress -o /tmp/never.ebb ", "run -p a "}) {
+    ExpectFailure(command + folder, 1, {"LlamaForCausalLM"});
+  }
+}
+
+TEST_F(CliTest, AFullDiskLeavesNothingUnderTheFinalName) {
+  // The shell's limit on file sizes stands for the disk's.
+  const std::string path = dir_.Path("m.ebb");
+  ExpectFailure("compress " + Golden("mixtral_plain") + " -o " + path, 1,
+                {"m.ebb.partial", "File too large"}, "ulimit -f 8; ");
+  EXPECT_FALSE(FileExists(path));
+  const std::string packed = Packed();
+  ExpectFailure(
+      "logits " + packed + " --tokens " +
+          [] {
+            std::string tokens = "1";
+            for (int i = 0; i < 60; ++i) tokens += ",2";
+            return tokens;
+          }() +
+          " -o " + dir_.Path("l.npy"),
+      1, {"File too large"}, "ulimit -f 8; ");
+  EXPECT_FALSE(FileExists(dir_.Path("l.npy")));
+  EXPECT_EQ(Ebb("decompress " + packed + " -o " + dir_.Path("dec"), "ulimit -f 8; ").exit_code, 1);
+  EXPECT_FALSE(FileExists(dir_.Path("dec/model.safetensors")));
+  EXPECT_EQ(Ebb("compress " + Golden("mixtral_plain") + " -o " + path).exit_code,
+            0);  // and it goes on
+}
+
+TEST_F(CliTest, AKilledConversionGoesOnAndGivesTheSameBytes) {
+  const std::string whole = dir_.Path("whole.ebb");
+  const std::string path = dir_.Path("m.ebb");
+  ASSERT_EQ(Ebb(std::string("compress ") + kArith + " -o " + whole).exit_code, 0);
+  int kills = 0;
+  for (int try_number = 0; try_number < 200 && !FileExists(path); ++try_number) {
+    const std::string limit = fmt::format("timeout -s KILL 0.{:03} ", 5 + 7 * try_number);
+    kills += Ebb(std::string("compress ") + kArith + " -o " + path, limit).exit_code == 137;
+  }
+  ASSERT_TRUE(FileExists(path));
+  EXPECT_GT(kills, 0);
+  EXPECT_EQ(ReadTextFile(path, 1 << 28).value(), ReadTextFile(whole, 1 << 28).value());
+  EXPECT_THAT(Listing(), ::testing::ElementsAre("m.ebb", "whole.ebb"));
+}
+
+class RunTest : public CliTest {
+ protected:
+  void SetUp() override {
+    path_ = dir_.Path("arith.ebb");
+    ASSERT_EQ(
+        Ebb(std::string("compress ") + kArith + " -o " + path_ + " --bound rel:0.2").exit_code, 0);
+  }
+  std::string path_;
+};
+
+constexpr char kQuestion[] =
+    "-p 'Tom has 12 apples. He buys 7 more. How many apples does Tom have? Put your final answer "
+    "in \\boxed{}.'";
+
+TEST_F(RunTest, JsonHasWhatTheContractNames) {
+  const Json json = EbbJson("run " + path_ + " --chat -n 40 " + kQuestion);
+  for (const char* key :
+       {"prompt", "text", "token_ids", "prompt_tokens", "new_tokens", "finish_reason",
+        "prefill_tokens_per_second", "decode_tokens_per_second"}) {
+    EXPECT_TRUE(json.contains(key)) << key;
+  }
+  EXPECT_TRUE(json["memory"]["cap_bytes"].is_null());
+  EXPECT_GT(json["memory"]["peak_rss_bytes"].get<uint64_t>(), 0u);
+  for (const char* key : {"requests", "hits", "misses", "bytes_read", "read_seconds",
+                          "decode_seconds", "compute_seconds", "stall_seconds"}) {
+    EXPECT_TRUE(json["experts"].contains(key)) << key;
+  }
+  EXPECT_EQ(json["token_ids"].size(), json["new_tokens"].get<size_t>());
+  EXPECT_EQ(json["experts"]["requests"].get<uint64_t>(),
+            json["experts"]["hits"].get<uint64_t>() + json["experts"]["misses"].get<uint64_t>());
+}
+
+TEST_F(RunTest, TheTextIsTheSameForEveryCapAndThreadCount) {
+  const Json want = EbbJson("run " + path_ + " --chat -n 48 " + kQuestion);
+  uint64_t most_misses = 0;
+  for (const char* cap : {"4MiB", "4.5MiB", "5MiB", "6MiB", "8MiB", "64MiB", "8GiB"}) {
+    for (const char* threads : {"1", "2", "3"}) {
+      const std::string arguments = "run " + path_ + " --chat -n 48 --memory " + cap +
+                                    " --threads " + threads + " " + kQuestion;
+      const ProcessResult tried = Ebb(arguments + " --json");
+      if (tried.exit_code != 0) {
+        EXPECT_THAT(tried.output, HasSubstr("is too little: this needs at least"));
+        continue;
+      }
+      const Json json = EbbJson(arguments);
+      EXPECT_EQ(json["token_ids"], want["token_ids"]) << cap << " " << threads;
+      EXPECT_LE(json["memory"]["peak_rss_bytes"].get<uint64_t>(),
+                json["memory"]["cap_bytes"].get<uint64_t>() + (64 << 20));
+      most_misses = std::max(most_misses, json["experts"]["misses"].get<uint64_t>());
+    }
+  }
+  EXPECT_GT(most_misses, want["experts"]["misses"].get<uint64_t>());
+}
+
+TEST_F(RunTest, SamplingRepeatsWithItsSeed) {
+  const std::string arguments = "run " + path_ + " --chat -n 30 --temperature 1.5 " + kQuestion;
+  const Json first = EbbJson(arguments + " --seed 1");
+  EXPECT_EQ(EbbJson(arguments + " --seed 1")["token_ids"], first["token_ids"]);
+  bool differs = false;
+  for (const char* seed : {"2", "3", "4"}) {
+    differs |= EbbJson(arguments + " --seed " + seed)["token_ids"] != first["token_ids"];
+  }
+  EXPECT_TRUE(differs);
+}
+
+TEST_F(RunTest, StreamsTextAndEndsWithASummary) {
+  const ProcessResult streamed =
+      RunShell(EBB_BINARY " run " + path_ + " --chat -n 40 " + kQuestion + " 2>/dev/null");
+  const Json json = EbbJson("run " + path_ + " --chat -n 40 " + kQuestion);
+  EXPECT_EQ(streamed.output, json["text"].get<std::string>() + "\n");
+  const ProcessResult summary = Ebb("run " + path_ + " --chat -n 40 " + kQuestion + " >/dev/null");
+  EXPECT_THAT(Ebb("run " + path_ + " --chat -n 40 " + kQuestion).output,
+              AllOf(HasSubstr("prompt tokens at"), HasSubstr("peak RSS")));
+  const ProcessResult piped =
+      RunShell("echo 'hello' | " EBB_BINARY " run " + path_ + " -n 3 2>/dev/null");
+  EXPECT_EQ(piped.exit_code, 0);
+}
+
+TEST_F(RunTest, MistakesGetOneLineEach) {
+  ExpectFailure("run " + path_ + " -p ''", 1, {"prompt", "empty"});
+  ExpectFailure("run " + path_ + " --memory 100KiB -p a", 1,
+                {"--memory", "is too little: this needs at least"});
+  const std::string lengthy(20000, '7');
+  ExpectFailure("run " + path_ + " -p " + lengthy, 1, {"prompt", "context"});
+  ExpectFailure("run " + path_ + " --precision fast -p a", 2, {"--precision"});
+  ExpectFailure("run " + Golden("mixtral_plain") + " -p a", 1, {"tokenizer"});
+}
+
+TEST_F(RunTest, TokenizeShowsIdsAndPieces) {
+  const Json json = EbbJson("tokenize " + path_ + " --text 'Tom has 12 apples.'");
+  EXPECT_EQ(json["ids"].size(), json["pieces"].size());
+  std::string joined;
+  for (const auto& piece : json["pieces"]) joined += piece.get<std::string>();
+  EXPECT_THAT(joined, HasSubstr("Tom has 12 apples."));
+}
+
+}  // namespace
+}  // namespace ebb
