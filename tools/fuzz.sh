@@ -20,7 +20,8 @@ for target in "${targets[@]}"; do
   mkdir -p "build/fuzz/corpus/$name"
   echo "$target: $seconds s"
   dictionary=()
-  case $name in safetensors | model_config | checkpoint | tokenizer_json | chat) dictionary=(-dict=fuzz/json.dict) ;; esac
+  case $name in safetensors | model_config | checkpoint) dictionary=(-dict=fuzz/json.dict) ;; esac
+  [ ! -f "fuzz/$name.dict" ] || dictionary=("-dict=fuzz/$name.dict")
   "build/fuzz/bin/$target" "build/fuzz/corpus/$name" "fuzz/corpus/$name" "${dictionary[@]}" \
     -max_total_time="$seconds" -max_len=65536 -timeout=20 -rss_limit_mb=4096 -print_final_stats=1 \
     -artifact_prefix=build/fuzz/crashes/ -verbosity=0 2>&1 | grep -E 'ERROR|SUMMARY|Test unit|stat::number_of_executed|stat::new_units' || true

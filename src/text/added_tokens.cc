@@ -85,12 +85,15 @@ std::vector<AddedTokenFinder::Piece> AddedTokenFinder::Find(std::string_view tex
       }
     }
     if (token.rstrip) {
-      if (end >= spaces.begin && end < spaces.end) end = spaces.end;
-      spaces.begin = end;
-      while (end < text.size() && IsWhitespace(ReadValidUtf8(text, end).code_point)) {
-        end += ReadValidUtf8(text, end).size_bytes;
+      if (end < spaces.begin || end >= spaces.end) {
+        spaces = {end, end};
+        while (spaces.end < text.size()) {
+          const Utf8Unit unit = ReadValidUtf8(text, spaces.end);
+          if (!IsWhitespace(unit.code_point)) break;
+          spaces.end += unit.size_bytes;
+        }
       }
-      spaces.end = end;
+      end = spaces.end;
     }
     if (covered < begin) pieces.push_back({covered, begin, kNoToken});
     pieces.push_back({begin, end, token.id});

@@ -10,10 +10,10 @@ namespace ebb {
 Status CheckKeys(const Json& object, std::initializer_list<const char*> allowed,
                  const std::string& where) {
   if (!object.is_object()) return MakeError(ErrorCode::kCorrupt, where, "not a JSON object");
-  for (const auto& [key, value] : object.items()) {
-    const bool known =
-        std::any_of(allowed.begin(), allowed.end(), [&](const char* name) { return key == name; });
-    if (!known) return MakeError(ErrorCode::kUnsupported, where, "unknown key \"{}\"", key);
+  for (const auto& item : object.items()) {
+    const bool known = std::any_of(allowed.begin(), allowed.end(),
+                                   [&](const char* name) { return item.key() == name; });
+    if (!known) return MakeError(ErrorCode::kUnsupported, where, "unknown key \"{}\"", item.key());
   }
   return {};
 }

@@ -3,6 +3,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
+#include <algorithm>
 #include <array>
 
 #include "text/regex_translate.h"
@@ -12,9 +13,11 @@ namespace ebb {
 namespace {
 
 constexpr size_t kMaxPatternBytes = size_t{64} << 10;
-// Backtracking steps of one match. A linear pattern needs about one per byte of a word; an
-// exponential one reaches this in about a second.
-constexpr uint32_t kMatchLimit = 20'000'000;
+// Backtracking steps from one starting point: a sane pattern needs a few per byte of the text, an
+// exponential one reaches this in a moment.
+constexpr uint32_t kStepsPerByte = 32;
+constexpr uint32_t kMinSteps = 10'000;
+constexpr uint32_t kMaxSteps = 50'000'000;
 constexpr uint32_t kHeapLimitKib = 64 << 10;            // for the interpreter
 constexpr size_t kJitStackMaxBytes = size_t{64} << 20;  // for compiled code
 constexpr size_t kJitStackStartBytes = size_t{64} << 10;
@@ -93,7 +96,6 @@ struct RegexMatcher::Memory {
 RegexMatcher::RegexMatcher(const Regex& regex)
     : regex_(regex), memory_(std::make_unique<Memory>()) {
   if (memory_->context == nullptr) return;
-  pcre2_set_match_limit(memory_->context.get(), kMatchLimit);
   pcre2_set_heap_limit(memory_->context.get(), kHeapLimitKib);
   if (memory_->stack != nullptr) {
     pcre2_jit_stack_assign(memory_->context.get(), nullptr, memory_->stack.get());
@@ -108,6 +110,9 @@ Status RegexMatcher::FindAll(std::string_view text, std::vector<TextRange>* matc
   if (memory_->context == nullptr || data == nullptr) {
     return MakeError(ErrorCode::kOutOfMemory, regex_.where_, "out of memory");
   }
+  const size_t steps = kMinSteps + text.size() * kStepsPerByte;
+  pcre2_set_match_limit(memory_->context.get(),
+                        static_cast<uint32_t>(std::min<size_t>(steps, kMaxSteps)));
   const PCRE2_SPTR subject = reinterpret_cast<PCRE2_SPTR>(text.data());
   for (size_t at = 0; at <= text.size();) {
     const int found = pcre2_match(regex_.code_.get(), subject, text.size(), at, PCRE2_NO_UTF_CHECK,

@@ -12,7 +12,7 @@
 namespace ebb {
 namespace {
 
-constexpr size_t kMaxInputBytes = size_t{256} << 20;
+constexpr size_t kMaxInputBytes = size_t{64} << 20;
 
 }  // namespace
 

@@ -40,7 +40,7 @@ class Tokenizer {
   //
   // `text` may be any bytes: what is not UTF-8 is first replaced by U+FFFD, as Python's
   // bytes.decode(errors="replace") does, so the ids are those of the replaced text. A text above
-  // 256 MiB, or one on which a split pattern exceeds its limits, is kInvalidArgument.
+  // 64 MiB, or one on which a split pattern exceeds its limits, is kInvalidArgument.
   [[nodiscard]] Result<std::vector<int32_t>> Encode(std::string_view text,
                                                     bool add_special_tokens) const;
 

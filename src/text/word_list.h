@@ -18,7 +18,7 @@
 namespace ebb {
 
 // No text grows beyond this on its way through normalizers and pre-tokenizers.
-inline constexpr size_t kMaxTextBytes = size_t{1} << 30;
+inline constexpr size_t kMaxTextBytes = size_t{256} << 20;
 
 // The error for a text that does.
 [[nodiscard]] Status CheckTextSize(size_t size_bytes);
