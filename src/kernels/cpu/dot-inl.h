@@ -13,7 +13,6 @@
 #include <cstdint>
 #include <cstring>
 
-#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 #include "kernels/matrix.h"
 
@@ -168,18 +167,19 @@ HWY_NOINLINE void CopyTail(const TileInput<T>& in, int64_t col, T* w, float* x) 
   }
 }
 
-// With one row of activations a matrix is read once, and as fast as memory gives it. Rows shorter
-// than this end before the hardware has seen where they lead; so a tile of them asks for the rows
-// of the next tile, front to back, while it works on its own. (Asking for what is behind the matrix
-// is harmless.)
-inline constexpr int64_t kLongRowBytes = 4096;
+// With one row of activations a matrix is read once, and as fast as memory gives it. The hardware
+// must see anew for every row where it leads; so a tile asks for the rows of the next tile, front
+// to back, while it works on its own: into the L2 cache, because two tiles may be more than L1
+// holds. (Asking for what is behind the matrix is harmless.) Long rows give the hardware time
+// enough.
+inline constexpr int64_t kLongRowBytes = 16 * 1024;
 
 template <int kRows, typename T>
 HWY_INLINE void PrefetchNextRows(const TileInput<T>& in, int64_t col) {
   constexpr int64_t kBytes = kRows * 16 * sizeof(T);
-  const auto* next = reinterpret_cast<const char*>(in.w + kRows * in.w_stride + kRows * col);
+  const auto* next = reinterpret_cast<const char*>(in.w + 2 * kRows * in.w_stride + kRows * col);
   HWY_UNROLL(8)
-  for (int64_t i = 0; i < kBytes; i += 64) hwy::Prefetch(next + i);
+  for (int64_t i = 0; i < kBytes; i += 64) __builtin_prefetch(next + i, /*rw=*/0, /*locality=*/2);
 }
 
 // All partial sums of a tile.
