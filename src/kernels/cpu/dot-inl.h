@@ -124,13 +124,15 @@ HWY_INLINE float SumAll(const VF (&p)[kParts]) {
 }
 
 // What one tile works on: kRows rows of a matrix from `w` on (w_stride elements apart), and kTokens
-// rows of activations.
+// rows of activations. `prefetch` is null, or as many bytes as the tile's rows that will be read
+// soon.
 template <typename T>
 struct TileInput {
   const T* w;
   int64_t w_stride;
   const float* const* x;
   int64_t cols;
+  const T* prefetch;
 };
 
 // Adds the products of 16 columns.
@@ -167,19 +169,14 @@ HWY_NOINLINE void CopyTail(const TileInput<T>& in, int64_t col, T* w, float* x) 
   }
 }
 
-// With one row of activations a matrix is read once, and as fast as memory gives it. The hardware
-// must see anew for every row where it leads; so a tile asks for the rows of the next tile, front
-// to back, while it works on its own: into the L2 cache, because two tiles may be more than L1
-// holds. (Asking for what is behind the matrix is harmless.) Long rows give the hardware time
-// enough.
-inline constexpr int64_t kLongRowBytes = 16 * 1024;
-
+// Asks for the share of one block of columns of in.prefetch: into the L2 cache, because a tile and
+// what is read after it are more than L1 holds. (Asking for memory that is not there is harmless.)
 template <int kRows, typename T>
-HWY_INLINE void PrefetchNextRows(const TileInput<T>& in, int64_t col) {
+HWY_INLINE void PrefetchBlock(const TileInput<T>& in, int64_t col) {
   constexpr int64_t kBytes = kRows * 16 * sizeof(T);
-  const auto* next = reinterpret_cast<const char*>(in.w + 2 * kRows * in.w_stride + kRows * col);
+  const auto* from = reinterpret_cast<const char*>(in.prefetch + kRows * col);
   HWY_UNROLL(8)
-  for (int64_t i = 0; i < kBytes; i += 64) __builtin_prefetch(next + i, /*rw=*/0, /*locality=*/2);
+  for (int64_t i = 0; i < kBytes; i += 64) __builtin_prefetch(from + i, /*rw=*/0, /*locality=*/2);
 }
 
 // All partial sums of a tile.
@@ -200,10 +197,10 @@ HWY_INLINE void PartialSums(const TileInput<T>& in, VF (&p)[kRows][kTokens][kPar
     }
   }
   int64_t col = 0;
-  if constexpr (kTokens == 1 && kRows > 1) {
-    if (in.w_stride * static_cast<int64_t>(sizeof(T)) < kLongRowBytes) {
+  if constexpr (kTokens == 1 || kFormat == WeightFormat::kF32) {
+    if (in.prefetch != nullptr) {
       for (; col + 16 <= in.cols; col += 16) {
-        PrefetchNextRows<kRows>(in, col);
+        PrefetchBlock<kRows>(in, col);
         AddBlock<kFormat, kRows, kTokens>(w, x, col, p);
       }
     }
