@@ -185,6 +185,9 @@ void Register(const std::string& name) {
                             WeightFormat::kCodes8, WeightFormat::kCodes16}) {
     add(format, {1408, 2048}, 1, true);
     add(format, {2048, 1408}, 1, true);
+    add(format, {1408, 2048}, 2, true);
+    add(format, {1408, 2048}, 6, true);
+    add(format, {1408, 2048}, 16, true);
     add(format, {64, 512}, 1, false);
     add(format, {96, 192}, 1, false);
     add(format, {192, 96}, 6, false);

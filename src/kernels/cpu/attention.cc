@@ -49,9 +49,13 @@ void Score(const AttentionGroup& group, RowSpan positions, float* scores) {
                to[q] = scores + q * stride + (begin - positions.begin);
              }
              const int64_t first = begin % shape.page_positions * shape.key_stride;
-             const DotRangeInput<float> in{
-                 page + head + first, shape.key_stride, end - begin,
-                 shape.key_dim,       shape.scale,      next == nullptr ? nullptr : next + head};
+             const DotRangeInput<float> in{page + head + first,
+                                           shape.key_stride,
+                                           end - begin,
+                                           shape.key_dim,
+                                           shape.scale,
+                                           next == nullptr ? page : next + head,
+                                           next == nullptr ? 0 : end - begin};
              DotRange<WeightFormat::kF32>(in, group.count, from, to);
            });
 }

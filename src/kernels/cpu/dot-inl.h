@@ -197,12 +197,10 @@ HWY_INLINE void PartialSums(const TileInput<T>& in, VF (&p)[kRows][kTokens][kPar
     }
   }
   int64_t col = 0;
-  if constexpr (kTokens == 1 || kFormat == WeightFormat::kF32) {
-    if (in.prefetch != nullptr) {
-      for (; col + 16 <= in.cols; col += 16) {
-        PrefetchBlock<kRows>(in, col);
-        AddBlock<kFormat, kRows, kTokens>(w, x, col, p);
-      }
+  if (in.prefetch != nullptr) {
+    for (; col + 16 <= in.cols; col += 16) {
+      PrefetchBlock<kRows>(in, col);
+      AddBlock<kFormat, kRows, kTokens>(w, x, col, p);
     }
   }
   for (; col + 16 <= in.cols; col += 16) AddBlock<kFormat, kRows, kTokens>(w, x, col, p);

@@ -48,7 +48,8 @@ struct DotRangeInput {
   int64_t rows;
   int64_t cols;
   float scale;
-  const T* next;  // rows like these that will be read after them; null: unknown
+  const T* next;  // rows like these that will be read soon: the first of them, for the first row
+  int64_t next_rows;  // how many of them there are
 };
 
 // y[t][r] = scale x dot(w[r], x[t]) for all rows of the range and kTokens rows of activations.
@@ -60,7 +61,7 @@ void DotTokens(const DotRangeInput<T>& in, const float* const* x, float* const* 
   const auto run = [&]<int kCount>() HWY_ATTR {
     for (; r + kCount <= in.rows; r += kCount) {
       for (int t = 0; t < kTokens; ++t) to[t] = y[t] + r;
-      const T* prefetch = in.next == nullptr ? nullptr : in.next + r * in.w_stride;
+      const T* prefetch = r + kCount <= in.next_rows ? in.next + r * in.w_stride : nullptr;
       DotTile<kFormat, kCount, kTokens>(
           TileInput<T>{in.w + r * in.w_stride, in.w_stride, x, in.cols, prefetch}, in.scale, to);
     }
@@ -103,7 +104,7 @@ void DotRange(DotRangeInput<T> in, int64_t tokens, const float* const* x, float*
     tokens -= count;
     x += count;
     y += count;
-    in.next = nullptr;  // has been asked for
+    in.next_rows = 0;  // they have been asked for
   }
 }
 
