@@ -14,14 +14,6 @@ bool IsAbsent(const Json& json, const char* key) {
   return found == json.end() || found->is_null();
 }
 
-// A value as an error shows it: on one line, shortened.
-std::string Printed(const Json& value) {
-  constexpr size_t kMaxPrinted = 60;
-  std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
-  if (text.size() > kMaxPrinted) text = text.substr(0, kMaxPrinted) + "...";
-  return text;
-}
-
 // bos_token_id and eos_token_id hold one id, a list of them, or null. An id outside of the
 // vocabulary (negative in some files) can neither be read nor generated, and is left out.
 Result<std::vector<int64_t>> ParseTokenIds(const Json& json, const char* key, int64_t vocab_size,
@@ -59,8 +51,8 @@ Status CheckRopeKeys(const Json& rope, std::string_view type, const std::string&
       return MakeError(ErrorCode::kUnsupported, where,
                        "\"{}\" needs \"rope_type\" to be \"yarn\", not \"{}\"", key, type);
     }
-    return MakeError(ErrorCode::kUnsupported, where, "\"{}\" is not a rope setting that Ebb knows",
-                     key);
+    return MakeError(ErrorCode::kUnsupported, where, "{} is not a rope setting that Ebb knows",
+                     Printed(key));
   }
   return {};
 }
@@ -89,6 +81,13 @@ Result<YarnScaling> ParseYarn(const Json& rope, int64_t max_positions, const std
 }
 
 }  // namespace
+
+std::string Printed(const Json& value) {
+  constexpr size_t kMaxPrinted = 60;
+  std::string text = value.dump(-1, ' ', true, Json::error_handler_t::replace);
+  if (text.size() > kMaxPrinted) text = text.substr(0, kMaxPrinted) + "...";
+  return text;
+}
 
 Status RefuseUnless(const Json& json, const char* key, const Json& expected,
                     const std::string& where) {
@@ -123,7 +122,11 @@ Result<bool> GetFlag(const Json& json, const char* key, const std::string& where
 }
 
 Result<ModelConfig> ParseCommon(const Json& json, const std::string& where) {
-  EBB_TRY(RefuseUnless(json, "quantization_config", nullptr, where));
+  if (!IsAbsent(json, "quantization_config")) {
+    return MakeError(ErrorCode::kUnsupported, where,
+                     "\"quantization_config\" is not supported: Ebb compresses F32, F16 and BF16 "
+                     "weights, so take the unquantised checkpoint");
+  }
   EBB_TRY(RefuseUnless(json, "per_layer_config", nullptr, where));
   EBB_TRY(RefuseUnless(json, "hidden_act", "silu", where));
   EBB_TRY(RefuseUnless(json, "attention_bias", false, where));
@@ -166,7 +169,7 @@ Result<RopeConfig> ParseRope(const Json& json, bool allow_yarn, const std::strin
   }
   if (type != "default" && !(allow_yarn && type == "yarn")) {
     return MakeError(ErrorCode::kUnsupported, inner,
-                     "the rope type \"{}\" is not supported for this architecture", type);
+                     "the rope type {} is not supported for this architecture", Printed(type));
   }
   EBB_TRY(CheckRopeKeys(rope, type, inner));
   EBB_TRY(RefuseUnless(rope, "partial_rotary_factor", 1.0, inner));

@@ -40,6 +40,9 @@ inline constexpr int64_t kMaxPositions = int64_t{1} << 31;
 // experts within kMaxModelExperts, at least one layer with experts.
 [[nodiscard]] Status CheckMoe(const ModelConfig& config, const std::string& where);
 
+// A value from the file as an error shows it: JSON on one line, shortened.
+[[nodiscard]] std::string Printed(const Json& value);
+
 // kUnsupported unless `key` is absent, null or `expected`.
 [[nodiscard]] Status RefuseUnless(const Json& json, const char* key, const Json& expected,
                                   const std::string& where);

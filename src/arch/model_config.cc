@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "arch/config_fields.h"
 #include "arch/deepseek_v3.h"
 #include "arch/mixtral.h"
 
@@ -51,7 +52,8 @@ Result<ModelConfig> ParseModelConfig(const Json& config_json, const std::string&
     if (name == known.name) return known.parse(config_json, where);
   }
   return MakeError(ErrorCode::kUnsupported, where,
-                   "the architecture \"{}\" is not supported; known are {}", name, KnownNames());
+                   "the architecture {} is not supported; known are {}", arch::Printed(name),
+                   KnownNames());
 }
 
 }  // namespace ebb

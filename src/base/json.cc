@@ -44,6 +44,10 @@ Result<T> GetAs(const Json& object, const char* key, const std::string& where,
 }  // namespace
 
 Result<Json> ParseJson(std::string_view text, const std::string& where) {
+  // The parser takes a NUL for the end of the text.
+  if (const size_t nul = text.find('\0'); nul != std::string_view::npos) {
+    return MakeError(ErrorCode::kCorrupt, where, "bad JSON at byte {}", nul + 1);
+  }
   std::vector<std::set<std::string>> keys_by_depth;
   const auto callback = [&](int depth, Json::parse_event_t event, Json& parsed) {
     if (depth > kMaxDepth) throw Refused{fmt::format("nested deeper than {} levels", kMaxDepth)};
@@ -53,7 +57,7 @@ Result<Json> ParseJson(std::string_view text, const std::string& where) {
     } else if (event == Json::parse_event_t::key) {
       const auto& key = parsed.get_ref<const std::string&>();
       if (!keys_by_depth[static_cast<size_t>(depth) - 1].insert(key).second) {
-        throw Refused{fmt::format("the key \"{}\" occurs twice", key)};
+        throw Refused{fmt::format("the key {} occurs twice", Json(key).dump())};
       }
     }
     return true;

@@ -27,6 +27,13 @@ class ThreadPool {
   void ParallelFor(size_t count, size_t grain,
                    const std::function<void(size_t begin, size_t end)>& body) const;
 
+  // A pipeline over items 0..count-1: work(item) runs on several threads at once, finish(item)
+  // after it, one at a time and in order. At most `in_flight` items are between the start of their
+  // work and the end of their finish, which bounds what they may hold. Neither may throw. `finish`
+  // returns false to stop early: items in flight are still worked on, no further one is finished.
+  void RunInOrder(size_t count, size_t in_flight, const std::function<void(size_t item)>& work,
+                  const std::function<bool(size_t item)>& finish) const;
+
  private:
   struct Arena;
   std::unique_ptr<Arena> arena_;

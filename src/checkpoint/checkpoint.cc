@@ -15,18 +15,26 @@
 namespace ebb {
 namespace {
 
-constexpr uint64_t kMaxSideFileBytes = uint64_t{64} << 20;
+struct SideFile {
+  const char* name;
+  uint64_t max_bytes;
+};
 
-constexpr std::array<const char*, 7> kSideFiles = {
-    "config.json",    "generation_config.json",  "tokenizer.json",     "tokenizer_config.json",
-    "tiktoken.model", "special_tokens_map.json", "chat_template.jinja"};
+constexpr uint64_t kMiB = uint64_t{1} << 20;
+constexpr std::array<SideFile, 7> kSideFiles = {{{"config.json", 16 * kMiB},
+                                                 {"generation_config.json", 16 * kMiB},
+                                                 {"tokenizer.json", 64 * kMiB},
+                                                 {"tokenizer_config.json", 16 * kMiB},
+                                                 {"tiktoken.model", 64 * kMiB},
+                                                 {"special_tokens_map.json", 16 * kMiB},
+                                                 {"chat_template.jinja", 16 * kMiB}}};
 
 Result<SideFiles> ReadSideFiles(const std::string& folder) {
   SideFiles files;
-  for (const char* name : kSideFiles) {
+  for (const auto& [name, max_bytes] : kSideFiles) {
     const std::string path = folder + "/" + name;
     if (!FileExists(path)) continue;
-    EBB_TRY_ASSIGN(files[name], ReadTextFile(path, kMaxSideFileBytes));
+    EBB_TRY_ASSIGN(files[name], ReadTextFile(path, max_bytes));
   }
   return files;
 }
@@ -86,10 +94,10 @@ Status Checkpoint::CheckUnused(const std::vector<const StoredTensor*>& used) con
   }
   if (unknown.empty()) return {};
   const auto first = std::ranges::min_element(unknown, {}, &StoredTensor::name);
-  return MakeError(ErrorCode::kUnsupported, shards_.folder(),
-                   "{} tensors do not belong to a {} with this config.json, the first is {}",
-                   unknown.size(), ArchitectureName(config_.architecture),
-                   QuotedName((*first)->name));
+  return MakeError(ErrorCode::kUnsupported, shards_.PathOf(**first),
+                   "the tensor {} does not belong to a {} with this config.json{}",
+                   QuotedName((*first)->name), ArchitectureName(config_.architecture),
+                   unknown.size() == 1 ? "" : fmt::format(", nor do {} more", unknown.size() - 1));
 }
 
 // A file that says "tied" but holds another head is another model (transformers does not tie it).

@@ -91,6 +91,12 @@ Status CheckDataIsCovered(std::vector<SafetensorsEntry>& entries, uint64_t data_
 
 Result<uint64_t> ParseSafetensorsStart(std::span<const std::byte, kSafetensorsStartBytes> start,
                                        uint64_t file_bytes, const std::string& where) {
+  constexpr std::string_view kLfsStart = "version ";  // of "version https://git-lfs..."
+  if (std::equal(start.begin(), start.end(), std::as_bytes(std::span(kLfsStart)).begin())) {
+    return MakeError(ErrorCode::kCorrupt, where,
+                     "not a safetensors file but the Git LFS pointer to one; fetch it with `git "
+                     "lfs pull`");
+  }
   const auto header_bytes = LoadLe<uint64_t>(start.data());
   if (header_bytes > kMaxSafetensorsHeaderBytes) {
     return MakeError(ErrorCode::kCorrupt, where,

@@ -42,7 +42,8 @@ CASES = {
     ),
     "header_one_past_the_end": (
         file(GOOD, data=0, length=GOOD_BYTES + 1),
-        f"truncated: the header is said to have {GOOD_BYTES + 1} bytes, the file has {GOOD_BYTES + 8}",
+        f"truncated: the header is said to have {GOOD_BYTES + 1} bytes, the file has "
+        f"{GOOD_BYTES + 8}",
     ),
     "header_absurd": (
         file(GOOD, length=2**64 - 1),
@@ -53,6 +54,10 @@ CASES = {
         file(GOOD, length=100_000_001),
         "not a safetensors file: the header is said to have 100000001 bytes; at most 100000000 are "
         "allowed",
+    ),
+    "git_lfs_pointer": (
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:0123\nsize 17179869184\n",
+        "not a safetensors file but the Git LFS pointer to one; fetch it with `git lfs pull`",
     ),
     "header_empty": (
         file(b"", data=0),
@@ -124,7 +129,10 @@ CASES = {
         file({"a": entry(0, 16, shape=(2**64, 1))}),
         'the tensor "a" has a number that is not a size in "shape"',
     ),
-    "shape_nested": (file({"a": entry(0, 16, shape=([2], 2))}), 'the tensor "a" has a list in "shape"'),
+    "shape_nested": (
+        file({"a": entry(0, 16, shape=([2], 2))}),
+        'the tensor "a" has a list in "shape"',
+    ),
     "too_many_dimensions": (
         file({"a": entry(0, 4, shape=(1,) * 33)}, data=4),
         'the tensor "a" has more than 32 dimensions',

@@ -16,8 +16,8 @@ class Case:
     dtype: str = "bf16"  # bf16, f16, f32 or mixed
     fused: bool = False  # experts as 3-D tensors, as transformers 5 holds them in memory
     shards: int = 1
-    # Tensors that readers must step over: rotary_emb.inv_freq, a multi-token-prediction layer, empty
-    # shared experts, an lm_head equal to the embedding.
+    # Tensors that readers must step over: rotary_emb.inv_freq, a multi-token-prediction layer,
+    # empty shared experts, an lm_head equal to the embedding.
     extras: bool = False
     # Changes of the config under which the same weights must give other logits, so that the golden
     # shows whether the setting is honoured. None removes a key.

@@ -158,6 +158,8 @@ struct Refusal {
   const char* message;
 };
 
+void PrintTo(const Refusal& refusal, std::ostream* out) { *out << refusal.message; }
+
 class ModelConfigRefusal : public ::testing::TestWithParam<Refusal> {};
 
 TEST_P(ModelConfigRefusal, NamesTheReason) {
@@ -177,7 +179,9 @@ INSTANTIATE_TEST_SUITE_P(
                 "c: the architecture \"LlamaForCausalLM\" is not supported; known are "
                 "DeepseekV3ForCausalLM, MixtralForCausalLM"},
         Refusal{kMoonlightConfig, R"({"quantization_config": {"quant_method": "fp8"}})",
-                kUnsupported, "c: \"quantization_config\" is not supported"},
+                kUnsupported,
+                "c: \"quantization_config\" is not supported: Ebb compresses F32, F16 and BF16 "
+                "weights, so take the unquantised checkpoint"},
         Refusal{kMoonlightConfig, R"({"per_layer_config": {"1": {}}})", kUnsupported,
                 "c: \"per_layer_config\" is not supported"},
         Refusal{kMoonlightConfig, R"({"hidden_act": "gelu"})", kUnsupported,
@@ -200,7 +204,16 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{kMoonlightConfig, R"({"rope_scaling": {"factor": 2}})", kUnsupported,
                 "c: rope_scaling: \"factor\" needs \"rope_type\" to be \"yarn\", not \"default\""},
         Refusal{kMoonlightConfig, R"({"rope_scaling": {"type": "yarn", "factor": 2, "new": 1}})",
-                kUnsupported, "c: rope_scaling: \"new\" is not a rope setting that Ebb knows"}));
+                kUnsupported, "c: rope_scaling: \"new\" is not a rope setting that Ebb knows"},
+        // What comes out of the file stays on one line.
+        Refusal{kMoonlightConfig, R"({"architectures": ["a\nb"]})", kUnsupported,
+                "c: the architecture \"a\\nb\" is not supported; known are "
+                "DeepseekV3ForCausalLM, MixtralForCausalLM"},
+        Refusal{kMoonlightConfig, R"({"rope_scaling": {"a\nb": 1}})", kUnsupported,
+                "c: rope_scaling: \"a\\nb\" is not a rope setting that Ebb knows"},
+        Refusal{kMoonlightConfig, R"({"rope_scaling": {"type": "a\nb"}})", kUnsupported,
+                "c: rope_scaling: the rope type \"a\\nb\" is not supported for this "
+                "architecture"}));
 
 INSTANTIATE_TEST_SUITE_P(
     Missing, ModelConfigRefusal,

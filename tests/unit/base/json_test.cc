@@ -19,6 +19,7 @@ TEST(Json, MalformedTextIsAnErrorThatNamesTheFile) {
   EXPECT_THAT(ErrorOf("{\"a\": 1"), HasSubstr("f.json: bad JSON at byte"));
   EXPECT_THAT(ErrorOf("{} x"), HasSubstr("bad JSON"));
   EXPECT_THAT(ErrorOf(""), HasSubstr("bad JSON"));
+  EXPECT_THAT(ErrorOf(std::string_view("{}\0garbage", 10)), HasSubstr("bad JSON at byte 3"));
   EXPECT_THAT(ErrorOf("\"\xff\""), HasSubstr("bad JSON"));
 }
 
@@ -27,6 +28,11 @@ TEST(Json, DuplicateKeysAreRefusedPerObject) {
   EXPECT_THAT(ErrorOf(R"({"x": {"a": 1, "b": {"a": 1}, "a": 2}})"),
               HasSubstr("\"a\" occurs twice"));
   EXPECT_EQ(ErrorOf(R"({"x": {"a": 1}, "y": {"a": 1}, "a": [{"a": 1}, {"a": 2}]})"), "");
+}
+
+TEST(Json, ErrorsStayOnOneLine) {
+  EXPECT_EQ(ErrorOf("{\"a\\nb\": 1, \"a\\nb\": 2}"),
+            "f.json: bad JSON: the key \"a\\nb\" occurs twice");
 }
 
 TEST(Json, DeepNestingIsRefused) {

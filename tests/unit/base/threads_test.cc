@@ -32,6 +32,30 @@ TEST(ThreadPool, NestsAndTakesEmptyRanges) {
   EXPECT_EQ(sum, 20);
 }
 
+TEST(ThreadPool, PipelineFinishesInOrderWithinItsLimit) {
+  for (const int threads : {1, 3}) {
+    const ThreadPool pool(threads);
+    std::atomic<int> in_flight = 0;
+    std::atomic<int> most = 0;
+    std::vector<size_t> finished;
+    pool.RunInOrder(
+        200, 4,
+        [&](size_t) {
+          const int now = ++in_flight;
+          for (int seen = most; now > seen && !most.compare_exchange_weak(seen, now);) {
+          }
+        },
+        [&](size_t item) {
+          finished.push_back(item);
+          --in_flight;
+          return item < 150;
+        });
+    EXPECT_LE(most, 4);
+    ASSERT_EQ(finished.size(), 151u);
+    for (size_t i = 0; i < finished.size(); ++i) EXPECT_EQ(finished[i], i);
+  }
+}
+
 TEST(ThreadPool, ZeroMeansAllProcessors) { EXPECT_GE(ThreadPool(0).threads(), 1); }
 
 }  // namespace

@@ -174,21 +174,23 @@ TEST(Checkpoint, WhatIsKnownToBeHarmlessIsSteppedOver) {
 }
 
 TEST(Checkpoint, WhatTheArchitectureDoesNotKnowIsRefused) {
-  const std::string refusal =
-      " tensors do not belong to a DeepseekV3ForCausalLM with this "
-      "config.json, the first is ";
+  const auto refusal = [](const std::string& name) {
+    return "DIR/model.safetensors: the tensor \"" + name +
+           "\" does not belong to a DeepseekV3ForCausalLM with this config.json";
+  };
   TestCheckpoint bias(kSmallDeepseek);
   bias.Add("model.layers.0.self_attn.o_proj.bias", {6});
+  EXPECT_EQ(OpenError(bias), refusal("model.layers.0.self_attn.o_proj.bias"));
   bias.Add("zzz", {6});
-  EXPECT_EQ(OpenError(bias), "DIR: 2" + refusal + "\"model.layers.0.self_attn.o_proj.bias\"");
+  EXPECT_EQ(OpenError(bias), refusal("model.layers.0.self_attn.o_proj.bias") + ", nor do 1 more");
 
   TestCheckpoint layer(kSmallDeepseek);  // config.json has no multi-token-prediction layers
   layer.Add("model.layers.2.input_layernorm.weight", {6});
-  EXPECT_EQ(OpenError(layer), "DIR: 1" + refusal + "\"model.layers.2.input_layernorm.weight\"");
+  EXPECT_EQ(OpenError(layer), refusal("model.layers.2.input_layernorm.weight"));
 
   TestCheckpoint both(kSmallDeepseek);  // experts one by one, and fused as well
   both.Add(kDeepseekExperts + "down_proj", {2, 6, 3});
-  EXPECT_EQ(OpenError(both), "DIR: 1" + refusal + "\"model.layers.1.mlp.experts.down_proj\"");
+  EXPECT_EQ(OpenError(both), refusal("model.layers.1.mlp.experts.down_proj"));
 }
 
 TEST(Checkpoint, TensorsThatDoNotFit) {

@@ -1,0 +1,35 @@
+#include "cli/model_options.h"
+
+#include "base/units.h"
+#include "cli/command.h"
+
+namespace ebb {
+
+void AddModelOptions(CLI::App& command, ModelOptions* options) {
+  command.add_option("MODEL", options->model, "An .ebb file, or a checkpoint folder")->required();
+  command
+      .add_option(
+          "--memory", options->memory,
+          "Hard cap on all that the model holds: weights, caches, KV cache, buffers, tokenizer")
+      ->type_name("SIZE");
+  command
+      .add_option("--precision", options->precision,
+                  "exact: float32, the same result on every run; fast is not in this version")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"exact", "fast"}));
+  AddThreadsOption(command, &options->threads);
+}
+
+Result<std::optional<uint64_t>> MemoryCap(const ModelOptions& options) {
+  if (options.memory.empty()) return std::nullopt;
+  auto bytes = ParseSize(options.memory);
+  if (!bytes) return tl::unexpected(ForOption(bytes.error(), "--memory"));
+  return std::optional<uint64_t>(*bytes);
+}
+
+Status CheckPrecision(const ModelOptions& options) {
+  if (options.precision == "exact") return {};
+  return UsageError("--precision", "\"fast\" is not in this version; leave it out, or write exact");
+}
+
+}  // namespace ebb

@@ -1,0 +1,55 @@
+// What error a user allows: the bound as it is written, and the absolute bound that follows from
+// it.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "base/error.h"
+
+namespace ebb {
+
+// The numbers are part of the .ebb format.
+enum class BoundKind : uint8_t { kLossless = 0, kAbsolute = 1, kRelative = 2 };
+
+// "lossless", "abs:E" (|w' - w| <= E) or "rel:R" (E = R x mean|w| over the finite weights of the
+// scope).
+struct ErrorBound {
+  BoundKind kind = BoundKind::kLossless;
+  double value = 0;
+
+  static ErrorBound Lossless() { return {}; }
+  static ErrorBound Absolute(double value) { return {BoundKind::kAbsolute, value}; }
+  static ErrorBound Relative(double rate) { return {BoundKind::kRelative, rate}; }
+
+  // As Parse reads it, with all digits that matter.
+  std::string ToString() const;
+
+  bool operator==(const ErrorBound&) const = default;
+};
+
+// Parses the form above. The number must be finite and not negative.
+[[nodiscard]] Result<ErrorBound> ParseErrorBound(std::string_view text);
+
+// Which weights share one mean, and so one absolute bound.
+enum class BoundScope : uint8_t { kExpert, kTensor, kRow };
+
+[[nodiscard]] Result<BoundScope> ParseBoundScope(std::string_view text);
+[[nodiscard]] std::string_view BoundScopeName(BoundScope scope);
+
+// Sum of |w| over finite weights, and their number. Sums of consecutive runs of weights may be
+// added in order; the result for given runs does not depend on the instruction set.
+struct MagnitudeSum {
+  double sum = 0;
+  uint64_t count = 0;
+
+  void Add(std::span<const float> weights);
+  double Mean() const { return count == 0 ? 0 : sum / static_cast<double>(count); }
+};
+
+// The absolute bound in force, rounded down to float32; 0 means that weights are stored exactly. It
+// is finite: a bound above the largest float32 is that float32.
+[[nodiscard]] float AbsoluteBound(const ErrorBound& bound, double mean_magnitude);
+
+}  // namespace ebb

@@ -1,0 +1,40 @@
+// The entropy decoder of a chunk: bytes to integers, in several instruction sets with the same
+// bits.
+//
+// Every decoder takes a parsed chunk followed by kChunkSlackBytes readable bytes, writes exactly
+// header.elements integers, and returns false if the streams do not end as they must (the output
+// then holds garbage, but nothing outside it was written and nothing outside the chunk and its
+// slack read). Exceptions are not applied here: their elements are decoded like all others.
+// Thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "codec/chunk.h"
+
+namespace ebb {
+
+struct ChunkDecoder {
+  const char* name;
+  // Integers as bytes, 16 or 32 bits. What does not fit is cut to its low bits: callers choose by
+  // header.code_bytes (codes) or map (words).
+  bool (*to_int8)(const ChunkView& chunk, int8_t* out);
+  bool (*to_int16)(const ChunkView& chunk, int16_t* out);
+  bool (*to_int32)(const ChunkView& chunk, int32_t* out);
+  // bf16(float32(code) x step), for chunks of one step and code_bytes 1. May be null: convert
+  // instead.
+  bool (*to_bf16)(const ChunkView& chunk, uint16_t* out);
+};
+
+// The scalar reference: every other decoder gives its bits.
+[[nodiscard]] const ChunkDecoder& ScalarChunkDecoder();
+
+// All decoders that this machine can run, the fastest first, the scalar one last.
+[[nodiscard]] std::span<const ChunkDecoder* const> AvailableChunkDecoders();
+
+// The fastest of them, or the one that the environment variable EBB_CPU names (scalar, avx2,
+// avx512).
+[[nodiscard]] const ChunkDecoder& BestChunkDecoder();
+
+}  // namespace ebb

@@ -1,0 +1,98 @@
+// The codec `ebb:fast` for whole arrays: a sequence of chunks, each of whole rows where there are
+// rows.
+#include <algorithm>
+#include <cstring>
+
+#include "base/bytes.h"
+#include "base/checked.h"
+#include "codec/codec.h"
+#include "codec/statistics.h"
+#include "codec/weights_codec.h"
+
+namespace ebb {
+namespace {
+
+constexpr uint64_t kChunkWeights = 512 * 1024;
+
+// The number of elements of each chunk (the last may have fewer).
+uint64_t ElementsPerChunk(uint64_t rows, uint64_t cols) {
+  const uint64_t chunks = std::max<uint64_t>(1, DivideRoundingUp(rows * cols, kChunkWeights));
+  const uint64_t whole_rows = cols * std::max<uint64_t>(1, DivideRoundingUp(rows, chunks));
+  return whole_rows <= 4 * kChunkWeights ? whole_rows : kChunkWeights;
+}
+
+class EbbCodec final : public Codec {
+ public:
+  const CodecInfo& info() const override {
+    static const CodecInfo kInfo = {"ebb:fast", true, true,
+                                    "uniform quantization and interleaved rANS; decodes fastest"};
+    return kInfo;
+  }
+
+  Result<EncodedArray> Encode(const ArrayView& array, float bound, uint64_t) const override {
+    EncodedArray encoded;
+    CodeHistogram histogram;
+    WeightsEncoder encoder;
+    const auto row = static_cast<uint32_t>(std::min<uint64_t>(array.cols, UINT32_MAX));
+    const uint64_t each = ElementsPerChunk(array.rows, array.cols);
+    for (uint64_t first = 0; first < array.values.size(); first += each) {
+      const auto values = array.values.subspan(first, std::min(each, array.values.size() - first));
+      if (bound == 0) {
+        encoder.EncodeWords(std::as_bytes(values), WordBits::k32, row, &encoded.stream);
+        continue;
+      }
+      const size_t start = encoded.stream.size();
+      encoder.EncodeBounded(values, {{&bound, 1}, 0}, row, &encoded.stream);
+      // Under bounds so small that codes are longer than the words themselves, words it is.
+      CodeHistogram codes;
+      codes.Add(encoder.codes());
+      if (encoded.stream.size() - start > values.size_bytes() / 2) {
+        std::vector<std::byte> words;
+        encoder.EncodeWords(std::as_bytes(values), WordBits::k32, row, &words);
+        if (words.size() < encoded.stream.size() - start) {
+          encoded.stream.resize(start);
+          encoded.stream.insert(encoded.stream.end(), words.begin(), words.end());
+          continue;
+        }
+      }
+      histogram.Add(codes);
+    }
+    if (histogram.count() > 0) encoded.entropy_bits_per_weight = histogram.EntropyBits();
+    return encoded;
+  }
+
+  Status Decode(std::span<const std::byte> stream, uint64_t rows, uint64_t cols, float,
+                float* out) const override {
+    uint64_t left = rows * cols;
+    std::vector<std::byte> chunk_bytes;
+    while (left > 0) {
+      if (stream.size() < kChunkHeaderBytes) {
+        return MakeError(ErrorCode::kCorrupt, "stream", "ends before all values are there");
+      }
+      const uint64_t size = LoadLe<uint32_t>(stream.data() + offsetof(ChunkHeader, bytes));
+      if (size > stream.size()) return MakeError(ErrorCode::kCorrupt, "stream", "is truncated");
+      chunk_bytes.assign(stream.begin(), stream.begin() + static_cast<ptrdiff_t>(size));
+      chunk_bytes.resize(size + kChunkSlackBytes);
+      EBB_TRY_ASSIGN(const ChunkView chunk, ParseChunk(std::span(chunk_bytes).first(size)));
+      if (chunk.header.elements > left) {
+        return MakeError(ErrorCode::kCorrupt, "stream", "holds more values than the array");
+      }
+      if (chunk.header.map == ValueMap::kCodes) {
+        EBB_TRY(DecodeFloats(chunk, out));
+      } else {
+        EBB_TRY(DecodeWords(chunk, reinterpret_cast<uint32_t*>(out)));
+      }
+      out += chunk.header.elements;
+      left -= chunk.header.elements;
+      stream = stream.subspan(size);
+    }
+    if (stream.empty()) return {};
+    return MakeError(ErrorCode::kCorrupt, "stream", "has bytes left over");
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Codec> MakeEbbCodec() { return std::make_unique<EbbCodec>(); }
+
+}  // namespace ebb

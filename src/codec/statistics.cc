@@ -1,0 +1,38 @@
+#include "codec/statistics.h"
+
+#include <cmath>
+
+namespace ebb {
+
+void CodeHistogram::Add(std::span<const int32_t> codes) {
+  for (const int32_t code : codes) {
+    if (code >= -kDense && code < kDense) [[likely]] {
+      ++dense_[static_cast<size_t>(code + kDense)];
+    } else {
+      ++others_[code];
+    }
+  }
+  count_ += codes.size();
+}
+
+void CodeHistogram::Add(const CodeHistogram& other) {
+  for (size_t i = 0; i < dense_.size(); ++i) dense_[i] += other.dense_[i];
+  for (const auto& [code, count] : other.others_) others_[code] += count;
+  count_ += other.count_;
+}
+
+double CodeHistogram::EntropyBits() const {
+  if (count_ == 0) return 0;
+  const auto total = static_cast<double>(count_);
+  double bits = 0;
+  const auto add = [&](uint64_t count) {
+    if (count == 0) return;
+    const double share = static_cast<double>(count) / total;
+    bits -= share * std::log2(share);
+  };
+  for (const uint64_t count : dense_) add(count);
+  for (const auto& [code, count] : others_) add(count);
+  return bits;
+}
+
+}  // namespace ebb

@@ -1,0 +1,215 @@
+#include "codec/weights_codec.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+
+#include "base/bytes.h"
+#include "base/float16.h"
+#include "codec/chunk_decoder.h"
+#include "codec/chunk_encoder.h"
+#include "codec/quantizer.h"
+
+namespace ebb {
+namespace {
+
+Status StreamsOk(bool ok) {
+  if (ok) return {};
+  return MakeError(ErrorCode::kCorrupt, "chunk", "its streams do not end where they must");
+}
+
+Status WantMap(const ChunkView& chunk, ValueMap map) {
+  if (chunk.header.map == map) return {};
+  return MakeError(ErrorCode::kCorrupt, "chunk", "holds another kind of values than its tensor");
+}
+
+template <int kWidth>
+uint32_t RotateLeft(uint32_t word) {
+  if constexpr (kWidth == 32) return std::rotl(word, 1);
+  return std::rotl(static_cast<uint16_t>(word), 1);
+}
+
+// Words rotated so that the exponent is on top, as integers around the most common one.
+template <int kWidth>
+uint32_t CenterWords(std::span<const uint32_t> words, std::vector<int32_t>* values) {
+  using Word = std::conditional_t<kWidth == 32, uint32_t, uint16_t>;
+  using Signed = std::make_signed_t<Word>;
+  // The commonest top byte (bf16, f32: exponent) becomes token 0.
+  std::array<uint32_t, 256> top{};
+  for (const uint32_t word : words) ++top[RotateLeft<kWidth>(word) >> (kWidth - 8)];
+  const auto common = static_cast<uint32_t>(std::max_element(top.begin(), top.end()) - top.begin());
+  const auto offset = static_cast<uint32_t>(common << (kWidth - 8));
+  values->resize(words.size());
+  for (size_t i = 0; i < words.size(); ++i) {
+    (*values)[i] = static_cast<Signed>(static_cast<Word>(RotateLeft<kWidth>(words[i]) - offset));
+  }
+  return offset;
+}
+
+void ApplyExceptions(const ChunkView& chunk, auto&& put) {
+  for (uint32_t i = 0; i < chunk.header.exceptions; ++i) {
+    const ChunkView::Exception exception = chunk.ExceptionAt(i);
+    put(exception.element, exception.bits);
+  }
+}
+
+}  // namespace
+
+EncodeReport WeightsEncoder::EncodeBounded(std::span<const float> weights, const BoundRuns& bounds,
+                                           uint32_t row_elements, std::vector<std::byte>* out) {
+  EncodeReport report;
+  codes_.resize(weights.size());
+  exceptions_.clear();
+  const size_t period = bounds.period == 0 ? weights.size() : bounds.period;
+  std::vector<float> steps;
+  for (size_t first = 0, run = 0; first < weights.size(); first += period, ++run) {
+    const size_t count = std::min(period, weights.size() - first);
+    const float bound = bounds.bounds[run];
+    steps.push_back(bound > 0 ? StepForBound(bound) : 0);
+    const std::span run_weights = weights.subspan(first, count);
+    if (bound > 0) {
+      const QuantizationError error = Quantize(run_weights, bound, static_cast<uint32_t>(first),
+                                               codes_.data() + first, &exceptions_);
+      report.max_error_over_bound =
+          std::max(report.max_error_over_bound, error.max_error / static_cast<double>(bound));
+      report.squared_error +=
+          error.squared_over_bound * static_cast<double>(bound) * static_cast<double>(bound);
+      report.finite += error.finite;
+    } else {
+      // Bound 0: all that a code (always 0) does not give exactly is an exception.
+      for (size_t i = 0; i < count; ++i) {
+        codes_[first + i] = 0;
+        const auto bits = std::bit_cast<uint32_t>(run_weights[i]);
+        if (bits != 0) exceptions_.push_back({static_cast<uint32_t>(first + i), bits});
+        report.finite += std::isfinite(run_weights[i]);
+      }
+    }
+  }
+  ChunkContent content;
+  content.map = ValueMap::kCodes;
+  content.values = codes_;
+  content.originals = std::as_bytes(weights);
+  content.exceptions = exceptions_;
+  content.row_elements = row_elements;
+  if (bounds.period == 0) {
+    content.step = steps[0];
+  } else {
+    content.steps = steps;
+    content.step_period = bounds.period;
+  }
+  EncodeChunk(content, out);
+  return report;
+}
+
+void WeightsEncoder::EncodeWords(std::span<const std::byte> words, WordBits width,
+                                 uint32_t row_elements, std::vector<std::byte>* out) {
+  const size_t word_bytes = width == WordBits::k32 ? 4 : 2;
+  const size_t count = words.size() / word_bytes;
+  words_.resize(count);
+  uint32_t used_bits = 0;
+  for (size_t i = 0; i < count; ++i) {
+    words_[i] = word_bytes == 4 ? LoadLe<uint32_t>(words.data() + i * 4)
+                                : LoadLe<uint16_t>(words.data() + i * 2);
+    used_bits |= words_[i];
+  }
+  ChunkContent content;
+  content.map = width == WordBits::k32 ? ValueMap::kWords32 : ValueMap::kWords16;
+  content.row_elements = row_elements;
+  content.originals = std::as_bytes(std::span(words_));
+  if (width == WordBits::k16) {
+    content.offset = CenterWords<16>(words_, &codes_);
+  } else if ((used_bits & 0xffff) == 0) {
+    // Float32 words that are bf16 in disguise.
+    content.shift = 16;
+    std::vector<uint32_t> halves(count);
+    for (size_t i = 0; i < count; ++i) halves[i] = words_[i] >> 16;
+    content.offset = CenterWords<16>(halves, &codes_);
+  } else {
+    content.offset = CenterWords<32>(words_, &codes_);
+  }
+  content.values = codes_;
+  EncodeChunk(content, out);
+}
+
+Status DecodeCodes(const ChunkView& chunk, int8_t* out) {
+  EBB_TRY(WantMap(chunk, ValueMap::kCodes));
+  return StreamsOk(BestChunkDecoder().to_int8(chunk, out));
+}
+
+Status DecodeCodes(const ChunkView& chunk, int16_t* out) {
+  EBB_TRY(WantMap(chunk, ValueMap::kCodes));
+  return StreamsOk(BestChunkDecoder().to_int16(chunk, out));
+}
+
+Status DecodeCodes(const ChunkView& chunk, int32_t* out) {
+  EBB_TRY(WantMap(chunk, ValueMap::kCodes));
+  return StreamsOk(BestChunkDecoder().to_int32(chunk, out));
+}
+
+Status DecodeFloats(const ChunkView& chunk, float* out) {
+  // Codes are decoded into the place of the floats that they become.
+  auto* const codes = reinterpret_cast<int32_t*>(out);
+  EBB_TRY(DecodeCodes(chunk, codes));
+  const uint32_t elements = chunk.header.elements;
+  const uint32_t period = chunk.steps == nullptr ? elements : chunk.header.step_period_or_shift;
+  for (uint32_t first = 0; first < elements; first += std::min(period, elements - first)) {
+    const float step = chunk.StepOf(first);
+    const uint32_t end = first + std::min(period, elements - first);
+    for (uint32_t i = first; i < end; ++i) {
+      int32_t code;
+      std::memcpy(&code, codes + i, sizeof(code));
+      out[i] = Reconstruct(code, step);
+    }
+  }
+  ApplyExceptions(
+      chunk, [out](uint32_t element, uint32_t bits) { out[element] = std::bit_cast<float>(bits); });
+  return {};
+}
+
+Status DecodeBf16(const ChunkView& chunk, uint16_t* out) {
+  EBB_TRY(WantMap(chunk, ValueMap::kCodes));
+  const ChunkDecoder& decoder = BestChunkDecoder();
+  if (chunk.steps == nullptr && decoder.to_bf16 != nullptr) {
+    EBB_TRY(StreamsOk(decoder.to_bf16(chunk, out)));
+    ApplyExceptions(chunk, [out](uint32_t element, uint32_t bits) {
+      out[element] = F32ToBf16(std::bit_cast<float>(bits));
+    });
+    return {};
+  }
+  std::vector<float> floats(chunk.header.elements);
+  EBB_TRY(DecodeFloats(chunk, floats.data()));
+  std::transform(floats.begin(), floats.end(), out, F32ToBf16);
+  return {};
+}
+
+Status DecodeWords(const ChunkView& chunk, uint16_t* out) {
+  EBB_TRY(WantMap(chunk, ValueMap::kWords16));
+  EBB_TRY(StreamsOk(BestChunkDecoder().to_int16(chunk, reinterpret_cast<int16_t*>(out))));
+  const auto offset = static_cast<uint16_t>(chunk.header.step_or_offset);
+  for (uint32_t i = 0; i < chunk.header.elements; ++i) {
+    out[i] = std::rotr(static_cast<uint16_t>(out[i] + offset), 1);
+  }
+  ApplyExceptions(chunk, [out](uint32_t element, uint32_t bits) {
+    out[element] = static_cast<uint16_t>(bits);
+  });
+  return {};
+}
+
+Status DecodeWords(const ChunkView& chunk, uint32_t* out) {
+  EBB_TRY(WantMap(chunk, ValueMap::kWords32));
+  EBB_TRY(StreamsOk(BestChunkDecoder().to_int32(chunk, reinterpret_cast<int32_t*>(out))));
+  const uint32_t offset = chunk.header.step_or_offset;
+  const uint32_t shift = chunk.header.step_period_or_shift;
+  const int width = 32 - static_cast<int>(shift);
+  const uint32_t mask = width == 32 ? 0xffffffffu : (1u << width) - 1;
+  for (uint32_t i = 0; i < chunk.header.elements; ++i) {
+    const uint32_t rotated = (out[i] + offset) & mask;
+    const uint32_t word = (rotated >> 1 | rotated << (width - 1)) & mask;
+    out[i] = word << shift;
+  }
+  ApplyExceptions(chunk, [out](uint32_t element, uint32_t bits) { out[element] = bits; });
+  return {};
+}
+
+}  // namespace ebb

@@ -1,0 +1,67 @@
+// The routed experts of an .ebb file, on demand: read through a cache, decoded when they are
+// needed.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "engine/expert_decoder.h"
+#include "model/expert_provider.h"
+#include "offload/expert_cache.h"
+#include "packed/packed_source.h"
+
+namespace ebb {
+
+// What serving experts took, in sums since the provider was made.
+struct ExpertCounts {
+  uint64_t requests = 0;
+  uint64_t hits = 0;
+  uint64_t misses = 0;
+  uint64_t bytes_read = 0;
+  double read_seconds = 0;
+  double decode_seconds = 0;
+  double compute_seconds = 0;  // between an expert's grant and its release
+  double stall_seconds = 0;    // of the forward pass, waiting for reads
+};
+
+class PackedExperts final : public ExpertProvider {
+ public:
+  // `slots` experts are decoded at a time, each in memory of its own.
+  PackedExperts(const PackedSource& packed, const ThreadPool& pool, uint64_t cache_bytes,
+                int slots);
+
+  // The memory that one slot takes: that of the largest decoded expert.
+  [[nodiscard]] static uint64_t SlotBytes(const PackedSource& packed);
+  // The least cache that works: room for the largest encoded expert.
+  [[nodiscard]] static uint64_t LeastCacheBytes(const PackedSource& packed);
+  // A cache of this size never evicts.
+  [[nodiscard]] static uint64_t MostCacheBytes(const PackedSource& packed);
+
+  void Begin(LayerId layer, std::span<const ExpertDemand> demands) override;
+  [[nodiscard]] std::span<const ExpertGrant> Next() override;
+  void Release(ExpertId expert) override;
+
+  [[nodiscard]] ExpertCounts counts() const;
+  const ExpertCache& cache() const { return cache_; }
+
+ private:
+  const PackedSource& packed_;
+  ExpertCache cache_;
+  ExpertDecoder decoder_;
+  std::vector<ExpertSlot> slots_;
+  int32_t experts_per_layer_;
+  std::vector<uint32_t> group_of_;  // by layer x experts_per_layer + expert
+
+  // Of the layer in progress.
+  LayerId layer_;
+  std::vector<ExpertId> waiting_;  // cached ones last, for they are taken from the end
+  std::vector<ExpertDecodeJob> jobs_;
+  std::vector<ExpertGrant> grants_;
+  size_t unreleased_ = 0;
+  double granted_at_ = 0;
+
+  double decode_seconds_ = 0;
+  double compute_seconds_ = 0;
+};
+
+}  // namespace ebb

@@ -1,0 +1,304 @@
+#include "pack/group_encoder.h"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+
+#include "base/checked.h"
+#include "packed/chunk_values.h"
+
+namespace ebb {
+namespace {
+
+constexpr uint64_t kChunkWeights = 512 * 1024;
+constexpr uint64_t kEmbeddingChunkWeights =
+    32 * 1024;  // single rows are read: little is decoded for one
+constexpr uint64_t kJoinedGroupWeights = 128 * 1024;
+constexpr uint64_t kPieceWeights = 16 * 1024 * 1024;
+// Bounded chunks that save less than this on their source are tried losslessly too.
+constexpr double kTryLosslessAbove = 0.6;
+
+}  // namespace
+
+void EncodeStatistics::Add(const EncodeStatistics& other) {
+  weights += other.weights;
+  finite += other.finite;
+  magnitude_sum += other.magnitude_sum;
+  squared_error += other.squared_error;
+  max_error_over_bound = std::max(max_error_over_bound, other.max_error_over_bound);
+  entropy_bits += other.entropy_bits;
+  entropy_weights += other.entropy_weights;
+}
+
+std::vector<ChunkSpan> PlanChunks(std::span<const TensorSpec> tensors, bool joined) {
+  uint64_t group_elements = 0;
+  for (const TensorSpec& tensor : tensors) group_elements += tensor.elements();
+  if (joined && group_elements <= kJoinedGroupWeights) {
+    return {{0, group_elements, 0, 0, true}};
+  }
+  std::vector<ChunkSpan> chunks;
+  uint64_t first_element = 0;
+  for (size_t t = 0; t < tensors.size(); ++t) {
+    const TensorSpec& tensor = tensors[t];
+    const uint64_t wanted =
+        tensor.role == TensorRole::kEmbedding ? kEmbeddingChunkWeights : kChunkWeights;
+    // As few chunks as keep to the wanted size, all of about the same number of rows.
+    const uint64_t count = DivideRoundingUp(tensor.elements(), wanted);
+    const uint64_t rows_each = std::max<uint64_t>(1, DivideRoundingUp(tensor.rows(), count));
+    for (uint64_t row = 0; row < tensor.rows(); row += rows_each) {
+      const uint64_t rows = std::min(rows_each, tensor.rows() - row);
+      chunks.push_back({first_element, rows * tensor.cols(), t, row, false});
+      first_element += rows * tensor.cols();
+    }
+  }
+  return chunks;
+}
+
+std::vector<Piece> PlanPieces(std::span<const ChunkSpan> chunks) {
+  std::vector<Piece> pieces;
+  uint64_t weights = 0;
+  for (size_t c = 0; c < chunks.size(); ++c) {
+    if (pieces.empty() || weights + chunks[c].elements > kPieceWeights) {
+      pieces.push_back({c, c});
+      weights = 0;
+    }
+    pieces.back().last_chunk = c + 1;
+    weights += chunks[c].elements;
+  }
+  return pieces;
+}
+
+// The words of a piece's chunks, one after the other.
+struct GroupEncoder::PieceWeights {
+  Piece piece;
+  std::vector<std::byte> words;
+  std::vector<std::span<const std::byte>> chunks;
+};
+
+Result<std::unique_ptr<GroupEncoder>> GroupEncoder::Create(const WeightSource& source,
+                                                           std::span<const TensorSpec> tensors,
+                                                           const ErrorBound& bound,
+                                                           BoundScope scope) {
+  std::unique_ptr<GroupEncoder> encoder(new GroupEncoder(source, tensors, bound, scope));
+  bool joined = scope == BoundScope::kExpert;
+  size_t scopes = 0;
+  for (const TensorSpec& tensor : tensors) {
+    EBB_TRY_ASSIGN(const DType dtype, source.DTypeOf(tensor));
+    encoder->dtypes_.push_back(dtype);
+    joined = joined && dtype == encoder->dtypes_[0];
+    encoder->first_scope_.push_back(scope == BoundScope::kExpert ? 0 : scopes);
+    scopes += scope == BoundScope::kRow ? tensor.rows() : 1;
+  }
+  encoder->sums_.resize(scope == BoundScope::kExpert ? 1 : scopes);
+  encoder->chunks_ = PlanChunks(tensors, joined);
+  encoder->pieces_ = PlanPieces(encoder->chunks_);
+  return encoder;
+}
+
+Result<GroupEncoder::PieceWeights> GroupEncoder::Read(const Piece& piece) const {
+  PieceWeights weights{piece, {}, {}};
+  const auto bytes_of = [&](const ChunkSpan& chunk) {
+    return chunk.elements * DTypeBytes(dtypes_[chunk.tensor]);
+  };
+  uint64_t total = 0;
+  for (size_t c = piece.first_chunk; c < piece.last_chunk; ++c) total += bytes_of(chunks_[c]);
+  weights.words.resize(total);
+  std::span<std::byte> rest = weights.words;
+  for (size_t c = piece.first_chunk; c < piece.last_chunk; ++c) {
+    const ChunkSpan& chunk = chunks_[c];
+    const std::span<std::byte> to = rest.first(bytes_of(chunk));
+    rest = rest.subspan(to.size());
+    weights.chunks.push_back(to);
+    if (!chunk.whole_group) {
+      const TensorSpec& tensor = tensors_[chunk.tensor];
+      EBB_TRY(source_.ReadRows(tensor, chunk.first_row, chunk.elements / tensor.cols(), to));
+      continue;
+    }
+    size_t at = 0;
+    for (const TensorSpec& tensor : tensors_) {
+      const size_t size = tensor.elements() * DTypeBytes(dtypes_[0]);
+      EBB_TRY(source_.ReadRows(tensor, 0, tensor.rows(), to.subspan(at, size)));
+      at += size;
+    }
+  }
+  return weights;
+}
+
+void GroupEncoder::AddMagnitudes(const PieceWeights& weights) {
+  std::vector<float> values;
+  for (size_t c = weights.piece.first_chunk; c < weights.piece.last_chunk; ++c) {
+    const ChunkSpan& chunk = chunks_[c];
+    values.resize(chunk.elements);
+    WidenToF32(dtypes_[chunk.tensor], weights.chunks[c - weights.piece.first_chunk].data(),
+               chunk.elements, values.data());
+    if (scope_ != BoundScope::kRow) {
+      sums_[first_scope_[chunk.tensor]].Add(values);
+      continue;
+    }
+    const uint64_t cols = tensors_[chunk.tensor].cols();
+    for (uint64_t row = 0; row < chunk.elements / cols; ++row) {
+      sums_[first_scope_[chunk.tensor] + chunk.first_row + row].Add(
+          std::span(values).subspan(row * cols, cols));
+    }
+  }
+}
+
+Status GroupEncoder::FindBounds(const PieceWeights* all) {
+  if (all != nullptr) {
+    AddMagnitudes(*all);
+  } else {
+    for (const Piece& piece : pieces_) {
+      EBB_TRY_ASSIGN(const PieceWeights weights, Read(piece));
+      AddMagnitudes(weights);
+    }
+  }
+  for (const MagnitudeSum& sum : sums_) bounds_.push_back(AbsoluteBound(bound_, sum.Mean()));
+  return {};
+}
+
+float GroupEncoder::LargestBound(size_t tensor) const {
+  if (bounds_.empty()) return 0;
+  const size_t first = first_scope_[tensor];
+  const size_t count = scope_ == BoundScope::kRow ? tensors_[tensor].rows() : 1;
+  return *std::max_element(bounds_.begin() + static_cast<ptrdiff_t>(first),
+                           bounds_.begin() + static_cast<ptrdiff_t>(first + count));
+}
+
+BoundRuns GroupEncoder::BoundsOf(const ChunkSpan& chunk) const {
+  const std::span<const float> all = bounds_;
+  const size_t first = first_scope_[chunk.tensor];
+  if (scope_ != BoundScope::kRow) return {all.subspan(first, 1), 0};
+  const uint64_t cols = tensors_[chunk.tensor].cols();
+  return {all.subspan(first + chunk.first_row, chunk.elements / cols), static_cast<uint32_t>(cols)};
+}
+
+Result<EncodedPiece> GroupEncoder::Encode(const Piece& piece) {
+  EBB_TRY_ASSIGN(const PieceWeights weights, Read(piece));
+  const bool lossless = bound_.kind == BoundKind::kLossless;
+  if (!lossless) {
+    const bool whole = piece.first_chunk == 0 && piece.last_chunk == chunks_.size();
+    std::call_once(bounds_once_, [&] { bounds_status_ = FindBounds(whole ? &weights : nullptr); });
+    EBB_TRY(bounds_status_);
+  }
+  EncodedPiece out;
+  if (!lossless && scope_ != BoundScope::kRow) {
+    out.histograms.resize(scope_ == BoundScope::kExpert ? 1 : tensors_.size());
+  }
+  WeightsEncoder encoder;
+  for (size_t c = piece.first_chunk; c < piece.last_chunk; ++c) {
+    EBB_TRY(EncodeChunk(chunks_[c], weights.chunks[c - piece.first_chunk], &encoder, &out));
+  }
+  if (lossless && pieces_.size() == 1) StoreRawIfSmaller(weights, &out);
+  return out;
+}
+
+// Lossless coding of a few weights costs more in tables and states than it saves.
+void GroupEncoder::StoreRawIfSmaller(const PieceWeights& weights, EncodedPiece* out) const {
+  if (out->bytes.size() < weights.words.size()) return;
+  out->raw = true;
+  out->bytes = weights.words;
+  for (size_t c = 0; c < out->chunks.size(); ++c) {
+    out->chunks[c].bytes = static_cast<uint32_t>(weights.chunks[c].size());
+    out->chunks[c].code_bytes = 4;
+  }
+}
+
+Status GroupEncoder::EncodeChunk(const ChunkSpan& chunk, std::span<const std::byte> words,
+                                 WeightsEncoder* encoder, EncodedPiece* out) const {
+  const DType dtype = dtypes_[chunk.tensor];
+  const WordBits width = dtype == DType::kF32 ? WordBits::k32 : WordBits::k16;
+  const auto row =
+      static_cast<uint32_t>(std::min<uint64_t>(tensors_[chunk.tensor].cols(), UINT32_MAX));
+  const size_t start = out->bytes.size();
+  std::vector<float> values(chunk.elements);
+  WidenToF32(dtype, words.data(), chunk.elements, values.data());
+
+  EncodeStatistics statistics;
+  statistics.weights = chunk.elements;
+  MagnitudeSum sum;
+  sum.Add(values);
+  statistics.magnitude_sum = sum.sum;
+  statistics.finite = sum.count;
+  if (bound_.kind == BoundKind::kLossless) {
+    encoder->EncodeWords(words, width, row, &out->bytes);
+  } else {
+    const EncodeReport report = encoder->EncodeBounded(values, BoundsOf(chunk), row, &out->bytes);
+    statistics.max_error_over_bound = report.max_error_over_bound;
+    statistics.squared_error = report.squared_error;
+    Count(chunk, encoder->codes(), out);
+    const auto size = static_cast<double>(out->bytes.size() - start);
+    if (size > kTryLosslessAbove * static_cast<double>(words.size())) {
+      std::vector<std::byte> lossless;
+      encoder->EncodeWords(words, width, row, &lossless);
+      if (lossless.size() < out->bytes.size() - start) {
+        out->bytes.resize(start);
+        out->bytes.insert(out->bytes.end(), lossless.begin(), lossless.end());
+        statistics.max_error_over_bound = 0;
+        statistics.squared_error = 0;
+      }
+    }
+  }
+  const auto bytes = static_cast<uint32_t>(out->bytes.size() - start);
+  // A chunk that ParseChunk accepts: Check sees to that.
+  ChunkHeader header;
+  std::memcpy(&header, out->bytes.data() + start, sizeof(header));
+  const bool plain_codes = header.map == ValueMap::kCodes && header.step_period_or_shift == 0;
+  out->chunks.push_back(
+      {bytes, static_cast<uint32_t>(chunk.elements), plain_codes ? header.code_bytes : uint8_t{4}});
+  out->statistics.Add(statistics);
+  // Decoders may look past the chunk's end.
+  out->bytes.resize(out->bytes.size() + kChunkSlackBytes);
+  const Status checked = Check(chunk, words, std::span(out->bytes).subspan(start, bytes));
+  out->bytes.resize(start + bytes);
+  return checked;
+}
+
+void GroupEncoder::Count(const ChunkSpan& chunk, std::span<const int32_t> codes,
+                         EncodedPiece* out) const {
+  if (scope_ != BoundScope::kRow) {
+    out->histograms[scope_ == BoundScope::kExpert ? 0 : chunk.tensor].Add(codes);
+    return;
+  }
+  const size_t cols = tensors_[chunk.tensor].cols();
+  for (size_t first = 0; first < codes.size(); first += cols) {
+    CodeHistogram histogram;
+    histogram.Add(codes.subspan(first, cols));
+    out->statistics.entropy_bits += histogram.EntropyBits() * static_cast<double>(cols);
+    out->statistics.entropy_weights += cols;
+  }
+}
+
+Status GroupEncoder::Check(const ChunkSpan& chunk, std::span<const std::byte> words,
+                           std::span<const std::byte> encoded) const {
+  const DType dtype = dtypes_[chunk.tensor];
+  const auto failed = [&] {
+    return MakeError(ErrorCode::kCorrupt, tensors_[chunk.tensor].name,
+                     "encoding it failed its own check; this is a bug of ebb, or the memory of "
+                     "this machine is faulty");
+  };
+  if (bound_.kind == BoundKind::kLossless) {
+    std::vector<std::byte> decoded(words.size());
+    EBB_TRY(DecodeChunkToWords(kCodecEbbFast, dtype, encoded, chunk.elements, decoded.data()));
+    if (!std::equal(words.begin(), words.end(), decoded.begin())) return failed();
+    return {};
+  }
+  std::vector<float> original(chunk.elements);
+  std::vector<float> decoded(chunk.elements);
+  WidenToF32(dtype, words.data(), chunk.elements, original.data());
+  EBB_TRY(DecodeChunkToF32(kCodecEbbFast, dtype, encoded, chunk.elements, decoded.data()));
+  const BoundRuns runs = BoundsOf(chunk);
+  const uint64_t period = runs.period == 0 ? chunk.elements : runs.period;
+  bool good = true;
+  for (uint64_t first = 0, run = 0; first < chunk.elements; first += period, ++run) {
+    const float bound = runs.bounds[run];
+    for (uint64_t i = first; i < std::min(first + period, chunk.elements); ++i) {
+      good &= std::abs(decoded[i] - original[i]) <= bound ||
+              std::bit_cast<uint32_t>(decoded[i]) == std::bit_cast<uint32_t>(original[i]);
+    }
+  }
+  if (!good) return failed();
+  return {};
+}
+
+}  // namespace ebb

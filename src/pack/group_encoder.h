@@ -1,0 +1,114 @@
+// One group of tensors to chunks: read, find the bound, quantize, code, and check by decoding.
+#pragma once
+
+#include <mutex>
+#include <span>
+#include <vector>
+
+#include "arch/weight_source.h"
+#include "codec/bound.h"
+#include "codec/statistics.h"
+#include "codec/weights_codec.h"
+
+namespace ebb {
+
+// What encoding did to a run of weights. Sums add up over runs.
+struct EncodeStatistics {
+  uint64_t weights = 0;
+  uint64_t finite = 0;
+  double magnitude_sum = 0;  // of |w| over finite weights
+  double squared_error = 0;  // sum over finite weights
+  double max_error_over_bound = 0;
+  double entropy_bits = 0;       // of the codes, scope by scope, times the weights of the scope
+  uint64_t entropy_weights = 0;  // weights that have codes; lossless ones have no entropy
+
+  void Add(const EncodeStatistics& other);
+};
+
+// A chunk of a group (docs/format.md, 1.2): whole rows of one tensor, or the whole of a small
+// expert.
+struct ChunkSpan {
+  uint64_t first_element = 0;  // in the group
+  uint64_t elements = 0;
+  size_t tensor = 0;  // the (first) tensor of the group that it covers
+  uint64_t first_row = 0;
+  bool whole_group = false;
+};
+
+// Cuts a group into chunks. `joined`: a small group may be one chunk over all its tensors.
+[[nodiscard]] std::vector<ChunkSpan> PlanChunks(std::span<const TensorSpec> tensors, bool joined);
+
+// Chunks [first_chunk, last_chunk) of a group: what is read, encoded and written at a time.
+struct Piece {
+  size_t first_chunk = 0;
+  size_t last_chunk = 0;
+};
+
+// Cuts chunks into pieces of at most about 16 M weights.
+[[nodiscard]] std::vector<Piece> PlanPieces(std::span<const ChunkSpan> chunks);
+
+struct EncodedPiece {
+  struct Chunk {
+    uint32_t bytes = 0;
+    uint32_t elements = 0;
+    uint8_t code_bytes = 4;  // as TensorRecord's
+  };
+  std::vector<std::byte> bytes;  // of all chunks
+  std::vector<Chunk> chunks;
+  bool raw = false;                       // codec `raw`: the words as they are
+  EncodeStatistics statistics;            // entropy only where a scope lies within the piece (rows)
+  std::vector<CodeHistogram> histograms;  // of each scope beyond rows: the expert, or its tensors
+};
+
+// Encodes the pieces of one group, from several threads at once.
+class GroupEncoder {
+ public:
+  // `tensors` are one group of `source`; both outlive the encoder. kLossless: words are coded.
+  [[nodiscard]] static Result<std::unique_ptr<GroupEncoder>> Create(
+      const WeightSource& source, std::span<const TensorSpec> tensors, const ErrorBound& bound,
+      BoundScope scope);
+
+  const std::vector<ChunkSpan>& chunks() const { return chunks_; }
+  const std::vector<Piece>& pieces() const { return pieces_; }
+  DType dtype_of(size_t tensor) const { return dtypes_[tensor]; }
+  const ErrorBound& bound() const { return bound_; }
+
+  [[nodiscard]] Result<EncodedPiece> Encode(const Piece& piece);
+
+  // The largest absolute bound of a tensor's scopes; known once a piece was encoded.
+  float LargestBound(size_t tensor) const;
+
+ private:
+  struct PieceWeights;
+
+  GroupEncoder(const WeightSource& source, std::span<const TensorSpec> tensors,
+               const ErrorBound& bound, BoundScope scope)
+      : source_(source), tensors_(tensors), bound_(bound), scope_(scope) {}
+
+  [[nodiscard]] Result<PieceWeights> Read(const Piece& piece) const;
+  [[nodiscard]] Status FindBounds(const PieceWeights* all);
+  void AddMagnitudes(const PieceWeights& weights);
+  [[nodiscard]] Status EncodeChunk(const ChunkSpan& chunk, std::span<const std::byte> words,
+                                   WeightsEncoder* encoder, EncodedPiece* out) const;
+  void StoreRawIfSmaller(const PieceWeights& weights, EncodedPiece* out) const;
+  [[nodiscard]] BoundRuns BoundsOf(const ChunkSpan& chunk) const;
+  [[nodiscard]] Status Check(const ChunkSpan& chunk, std::span<const std::byte> words,
+                             std::span<const std::byte> encoded) const;
+  void Count(const ChunkSpan& chunk, std::span<const int32_t> codes, EncodedPiece* out) const;
+
+  const WeightSource& source_;
+  std::span<const TensorSpec> tensors_;
+  ErrorBound bound_;
+  BoundScope scope_;
+  std::vector<DType> dtypes_;
+  std::vector<ChunkSpan> chunks_;
+  std::vector<Piece> pieces_;
+
+  std::once_flag bounds_once_;
+  Status bounds_status_;
+  std::vector<MagnitudeSum> sums_;   // of each scope: the group, its tensors, or all their rows
+  std::vector<float> bounds_;        // of each scope
+  std::vector<size_t> first_scope_;  // of each tensor
+};
+
+}  // namespace ebb
