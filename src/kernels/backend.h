@@ -95,8 +95,8 @@ class Backend {
   [[nodiscard]] virtual int64_t AttentionScratchFloats(const AttentionShape& shape,
                                                        int64_t positions) const = 0;
 
-  // Attention of every row over its own cache. `scratch` has at least as many floats as a row sees
-  // positions; AttentionScratchFloats of them let all threads work.
+  // Attention of every row over its own cache. `scratch` has at least 64 floats more than a row
+  // sees positions; AttentionScratchFloats of them let all threads work.
   virtual void Attention(const AttentionShape& shape, std::span<const AttentionRow> rows,
                          std::span<float> scratch) const = 0;
 

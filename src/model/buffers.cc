@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "model/kv_cache.h"
+
 namespace ebb {
 namespace {
 
@@ -52,7 +54,7 @@ int64_t AttentionFloats(const ModelConfig& config, const BatchLimits& limits,
   if (config.gqa && config.gqa->sliding_window > 0) {
     positions = std::min(positions, config.gqa->sliding_window);
   }
-  return backend.AttentionScratchFloats({}, positions);
+  return backend.AttentionScratchFloats(KvLayout(config).ShapeOf(LayerId{0}), positions);
 }
 
 }  // namespace

@@ -21,14 +21,15 @@ HWY_BEFORE_NAMESPACE();
 namespace ebb {
 namespace HWY_NAMESPACE {
 
-// Calls f(page data, first, last) for the parts of the positions [begin, end) that lie on one page.
+// Calls f(page, next page or null, first, last) for the parts of the positions [begin, end) that
+// lie on one page.
 template <class F>
 HWY_INLINE void ForPages(const AttentionGroup& group, int64_t begin, int64_t end, const F& f) {
   const int64_t page_positions = group.shape->page_positions;
   while (begin < end) {
     const int64_t page = begin / page_positions;
     const int64_t last = std::min(end, (page + 1) * page_positions);
-    f(group.pages[page], begin, last);
+    f(group.pages[page], last < end ? group.pages[page + 1] : nullptr, begin, last);
     begin = last;
   }
 }
@@ -37,20 +38,24 @@ HWY_INLINE void ForPages(const AttentionGroup& group, int64_t begin, int64_t end
 // not see is computed as well (it is there: another query of the group sees it), and never used.
 void Score(const AttentionGroup& group, RowSpan positions, float* scores) {
   const AttentionShape& shape = *group.shape;
-  const int64_t length = positions.end - positions.begin;
+  const int64_t stride = group.ScoreStride();
+  const int64_t head = shape.key_offset + group.kv_head * shape.key_head_stride;
   const float* from[kMaxAttentionQueries];
   for (int64_t q = 0; q < group.count; ++q) from[q] = group.queries[q].query;
   ForPages(group, positions.begin, positions.end,
-           [&](const float* page, int64_t begin, int64_t end) HWY_ATTR {
+           [&](const float* page, const float* next, int64_t begin, int64_t end) HWY_ATTR {
              float* to[kMaxAttentionQueries];
              for (int64_t q = 0; q < group.count; ++q) {
-               to[q] = scores + q * length + (begin - positions.begin);
+               to[q] = scores + q * stride + (begin - positions.begin);
              }
-             const float* keys = page + shape.key_offset +
-                                 (begin % shape.page_positions) * shape.key_stride +
-                                 group.kv_head * shape.key_head_stride;
-             const DotRangeInput<float> in{keys, shape.key_stride, end - begin, shape.key_dim,
-                                           shape.scale};
+             const int64_t first = begin % shape.page_positions * shape.key_stride;
+             const DotRangeInput<float> in{page + head + first,
+                                           shape.key_stride,
+                                           end - begin,
+                                           shape.key_dim,
+                                           shape.scale,
+                                           next == nullptr ? page : next + head,
+                                           next == nullptr ? 0 : end - begin};
              DotRange<WeightFormat::kF32>(in, group.count, from, to);
            });
 }
@@ -66,10 +71,16 @@ inline constexpr int kFoldVectors = 6;
 
 struct FoldInput {
   const float* values;  // of the first position, at the first column
+  const float* next;    // as many values that will be read soon; null: unknown
   int64_t stride;       // from one position to the next
   int64_t positions;
   const float* const* weights;  // of each query, from the first position on
   float* const* outputs;        // of each query, at the first column
+
+  // The same for the queries from q on. What is read soon is asked for with the first of them only.
+  FoldInput FromQuery(int64_t q) const {
+    return {values, q == 0 ? next : nullptr, stride, positions, weights + q, outputs + q};
+  }
 };
 
 // outputs[q][d] = the fold of fma(weights[q][p], values[p][d], .) over p, for kQueries queries and
@@ -85,7 +96,13 @@ HWY_INLINE void FoldTile(D d, const FoldInput& in, int64_t column) {
     for (int v = 0; v < kVectors; ++v) sum[q][v] = hn::LoadU(d, in.outputs[q] + column + v * lanes);
   }
   const float* values = in.values + column;
-  for (int64_t p = 0; p < in.positions; ++p, values += in.stride) {
+  const bool prefetch = in.next != nullptr;
+  const float* next = prefetch ? in.next + column : values;
+  for (int64_t p = 0; p < in.positions; ++p, values += in.stride, next += in.stride) {
+    if (prefetch) {
+      HWY_UNROLL(6)
+      for (int v = 0; v < kVectors; ++v) __builtin_prefetch(next + v * lanes, 0, 2);
+    }
     V weight[kQueries];
     HWY_UNROLL(4)
     for (int q = 0; q < kQueries; ++q) weight[q] = hn::Set(d, in.weights[q][p]);
@@ -118,45 +135,43 @@ void FoldColumns(const FoldInput& in, int64_t columns) {
   }
 }
 
-// Adds the values of the positions [begin, end) to the outputs of queries [first, first + count),
-// all of which see them. `scores` is that of Score, after softmax; its first column is position
-// `origin`.
+// Adds the values of the positions to the outputs of queries [first, first + count), all of which
+// see them. `scores` is that of Score, after softmax; its first column is position `origin`.
 void Fold(const AttentionGroup& group, int64_t first, int64_t count, RowSpan positions,
-          const float* scores, RowSpan all) {
+          const float* scores, int64_t origin) {
   const AttentionShape& shape = *group.shape;
-  const int64_t length = all.end - all.begin;
+  const int64_t stride = group.ScoreStride();
+  const int64_t head = shape.value_offset + group.kv_head * shape.value_head_stride;
   ForPages(group, positions.begin, positions.end,
-           [&](const float* page, int64_t begin, int64_t end) HWY_ATTR {
+           [&](const float* page, const float* next, int64_t begin, int64_t end) HWY_ATTR {
              const float* weights[kMaxAttentionQueries];
              float* outputs[kMaxAttentionQueries];
              for (int64_t q = 0; q < count; ++q) {
-               weights[q] = scores + (first + q) * length + (begin - all.begin);
+               weights[q] = scores + (first + q) * stride + (begin - origin);
                outputs[q] = group.queries[first + q].output;
              }
-             const float* values = page + shape.value_offset +
-                                   (begin % shape.page_positions) * shape.value_stride +
-                                   group.kv_head * shape.value_head_stride;
+             const FoldInput in{page + head + begin % shape.page_positions * shape.value_stride,
+                                next == nullptr ? nullptr : next + head,
+                                shape.value_stride,
+                                end - begin,
+                                weights,
+                                outputs};
              int64_t q = 0;
              for (; q + kFoldQueries <= count; q += kFoldQueries) {
-               FoldColumns<kFoldQueries>(
-                   {values, shape.value_stride, end - begin, weights + q, outputs + q},
-                   shape.value_dim);
+               FoldColumns<kFoldQueries>(in.FromQuery(q), shape.value_dim);
              }
-             for (; q < count; ++q) {
-               FoldColumns<1>({values, shape.value_stride, end - begin, weights + q, outputs + q},
-                              shape.value_dim);
-             }
+             for (; q < count; ++q) FoldColumns<1>(in.FromQuery(q), shape.value_dim);
            });
 }
 
 void Attend(const AttentionGroup& group, float* scratch) {
   const RowSpan all = group.Positions();
-  const int64_t length = all.end - all.begin;
+  const int64_t stride = group.ScoreStride();
   Score(group, all, scratch);
   RowSpan shared = all;  // the positions that every query sees
   for (int64_t q = 0; q < group.count; ++q) {
     const AttentionQuery& query = group.queries[q];
-    SoftmaxRow(scratch + q * length + (query.first_position - all.begin),
+    SoftmaxRow(scratch + q * stride + (query.first_position - all.begin),
                query.end_position - query.first_position);
     std::memset(query.output, 0, static_cast<size_t>(group.shape->value_dim) * sizeof(float));
     shared.begin = std::max(shared.begin, query.first_position);
@@ -167,11 +182,11 @@ void Attend(const AttentionGroup& group, float* scratch) {
   for (int64_t q = 0; q < group.count; ++q) {
     const AttentionQuery& query = group.queries[q];
     Fold(group, q, 1, {query.first_position, std::min(shared.begin, query.end_position)}, scratch,
-         all);
+         all.begin);
   }
-  Fold(group, 0, group.count, shared, scratch, all);
+  Fold(group, 0, group.count, shared, scratch, all.begin);
   for (int64_t q = 0; q < group.count; ++q) {
-    Fold(group, q, 1, {shared.end, group.queries[q].end_position}, scratch, all);
+    Fold(group, q, 1, {shared.end, group.queries[q].end_position}, scratch, all.begin);
   }
 }
 

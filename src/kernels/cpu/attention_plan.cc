@@ -29,7 +29,8 @@ RowSpan AttentionGroup::Positions() const {
 }
 
 int64_t AttentionPlan::ScratchFloats(int64_t positions, int threads) {
-  return threads * std::max(positions, std::min(kMaxAttentionQueries * positions, kMaxScoreFloats));
+  const int64_t query = ScoreFloats(positions);
+  return threads * std::max(query, std::min(kMaxAttentionQueries * query, kMaxScoreFloats));
 }
 
 AttentionPlan::AttentionPlan(const AttentionShape& shape, std::span<const AttentionRow> rows,

@@ -40,7 +40,7 @@ inline constexpr int kTileTokens = 1;
 inline constexpr int kSingleRows = 2;
 #endif
 
-// A range of matrix rows, and what it is multiplied with.
+// A range of matrix rows.
 template <typename T>
 struct DotRangeInput {
   const T* w;        // the first row
@@ -48,6 +48,8 @@ struct DotRangeInput {
   int64_t rows;
   int64_t cols;
   float scale;
+  const T* next;  // rows like these that will be read soon: the first of them, for the first row
+  int64_t next_rows;  // how many of them there are
 };
 
 // y[t][r] = scale x dot(w[r], x[t]) for all rows of the range and kTokens rows of activations.
@@ -59,8 +61,9 @@ void DotTokens(const DotRangeInput<T>& in, const float* const* x, float* const* 
   const auto run = [&]<int kCount>() HWY_ATTR {
     for (; r + kCount <= in.rows; r += kCount) {
       for (int t = 0; t < kTokens; ++t) to[t] = y[t] + r;
+      const T* prefetch = r + kCount <= in.next_rows ? in.next + r * in.w_stride : nullptr;
       DotTile<kFormat, kCount, kTokens>(
-          TileInput<T>{in.w + r * in.w_stride, in.w_stride, x, in.cols}, in.scale, to);
+          TileInput<T>{in.w + r * in.w_stride, in.w_stride, x, in.cols, prefetch}, in.scale, to);
     }
   };
   run.template operator()<kRows>();
@@ -70,7 +73,7 @@ void DotTokens(const DotRangeInput<T>& in, const float* const* x, float* const* 
 
 // The same for any number of rows of activations, which are split evenly into tiles.
 template <WeightFormat kFormat, typename T>
-void DotRange(const DotRangeInput<T>& in, int64_t tokens, const float* const* x, float* const* y) {
+void DotRange(DotRangeInput<T> in, int64_t tokens, const float* const* x, float* const* y) {
   while (tokens > 0) {
     const int64_t tiles = (tokens + kTileTokens - 1) / kTileTokens;
     const int64_t count = (tokens + tiles - 1) / tiles;
@@ -101,6 +104,7 @@ void DotRange(const DotRangeInput<T>& in, int64_t tokens, const float* const* x,
     tokens -= count;
     x += count;
     y += count;
+    in.next_rows = 0;  // they have been asked for
   }
 }
 

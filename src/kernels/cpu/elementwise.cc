@@ -25,7 +25,8 @@ void RmsNorm(std::span<const float> weight, float eps, ConstRows x, Rows y, RowS
     float* to = y.row(t);
     float square = 0;
     float* square_at = &square;
-    DotTile<WeightFormat::kF32, 1, 1>(TileInput<float>{from, 0, &from, dim}, 1.0f, &square_at);
+    DotTile<WeightFormat::kF32, 1, 1>(TileInput<float>{from, 0, &from, dim, nullptr}, 1.0f,
+                                      &square_at);
     const float inverse = 1.0f / std::sqrt(square / static_cast<float>(dim) + eps);
     ForVectors(dim, [&](auto d, int64_t i) HWY_ATTR {
       const auto scaled = hn::Mul(hn::LoadU(d, from + i), hn::Set(d, inverse));

@@ -37,6 +37,13 @@ struct AttentionQuery {
 
 inline constexpr int64_t kMaxAttentionQueries = 24;
 
+// The floats that keep the scores of one query over so many positions. Never a multiple of a large
+// power of two: the scores of several queries, side by side, would compete for the same lines of
+// the cache.
+[[nodiscard]] constexpr int64_t ScoreFloats(int64_t positions) {
+  return (positions + 31) / 32 * 32 + 16;
+}
+
 // Queries that read the same kv head of the same cache.
 struct AttentionGroup {
   const AttentionShape* shape = nullptr;
@@ -47,6 +54,9 @@ struct AttentionGroup {
 
   // The positions from the first that any query sees to the last.
   RowSpan Positions() const;
+
+  // How many floats of scratch each query's scores take.
+  int64_t ScoreStride() const { return ScoreFloats(Positions().end - Positions().begin); }
 };
 
 struct CpuKernels {
@@ -54,7 +64,7 @@ struct CpuKernels {
 
   // Rows `rows` of the matrix times rows `tokens` of x.
   void (*multiply)(const MatProduct& product, RowSpan rows, RowSpan tokens) = nullptr;
-  // `scratch` holds group.count x (length of group.Positions()) floats.
+  // `scratch` holds group.count x group.ScoreStride() floats.
   void (*attend)(const AttentionGroup& group, float* scratch) = nullptr;
 
   // Each works on the rows of `span` only.

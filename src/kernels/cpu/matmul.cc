@@ -16,12 +16,25 @@ HWY_BEFORE_NAMESPACE();
 namespace ebb {
 namespace HWY_NAMESPACE {
 
+// A matrix is read once, or once for many rows of activations, and as fast as memory gives it. The
+// hardware must see anew for every row where it leads; so each tile asks for the rows of the next
+// but one. Longer rows give the hardware time enough.
+constexpr int64_t kLongRowBytes = 16 * 1024;
+
 template <WeightFormat kFormat>
 void MultiplyFormat(const MatProduct& product, RowSpan rows, RowSpan tokens) {
   using T = typename Stored<kFormat>::Type;
   const auto& [w, x, y] = product;
-  const DotRangeInput<T> in{static_cast<const T*>(w.data) + rows.begin * w.cols, w.cols,
-                            rows.end - rows.begin, w.cols, IsCodes(kFormat) ? w.step : 1.0f};
+  const T* first = static_cast<const T*>(w.data) + rows.begin * w.cols;
+  const bool short_rows = w.cols * static_cast<int64_t>(sizeof(T)) <= kLongRowBytes;
+  const int64_t ahead = 2 * (tokens.end - tokens.begin == 1 ? kSingleRows : kTileRows);
+  DotRangeInput<T> in{first,
+                      w.cols,
+                      rows.end - rows.begin,
+                      w.cols,
+                      IsCodes(kFormat) ? w.step : 1.0f,
+                      first + ahead * w.cols,
+                      short_rows ? w.rows - rows.begin - ahead : 0};
   constexpr int64_t kPointers = 8 * kTileTokens;
   const float* from[kPointers];
   float* to[kPointers];
@@ -32,6 +45,7 @@ void MultiplyFormat(const MatProduct& product, RowSpan rows, RowSpan tokens) {
       to[i] = y.row(t) + rows.begin;
     }
     DotRange<kFormat>(in, count, from, to);
+    in.next_rows = 0;  // they have been asked for
   }
 }
 

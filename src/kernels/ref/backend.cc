@@ -20,7 +20,9 @@ void SoftmaxInPlace(float* x, int64_t n) {
 }
 
 void OneMatMul(const MatProduct& product) {
-  const auto& [w, x, y] = product;
+  const WeightMatrix& w = product.w;
+  const ConstRows& x = product.x;
+  const Rows& y = product.y;
   for (int64_t t = 0; t < x.count; ++t) {
     const float* x_row = x.row(t);
     for (int64_t r = 0; r < w.rows; ++r) {
