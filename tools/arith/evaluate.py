@@ -70,7 +70,9 @@ def count_selections(model, sequences):
     counts = {i: torch.zeros(model.config.num_local_experts, dtype=torch.long) for i in layers}
 
     def hook(i):
-        return lambda module, inputs, output: counts[i].add_(torch.bincount(output[2].flatten(), minlength=len(counts[i])))
+        def add(module, inputs, output):  # returns nothing, or it would replace the router's output
+            counts[i].add_(torch.bincount(output[2].flatten(), minlength=len(counts[i])))
+        return add
 
     handles = [model.model.layers[i].mlp.gate.register_forward_hook(hook(i)) for i in layers]
     for ids in sequences:
