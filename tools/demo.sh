@@ -42,11 +42,9 @@ right=0
 for i in 1 2 3 4 5; do
   line=$(sed -n "$((i * 7))p" "$checkpoint/heldout.jsonl")
   prompt=$(sed -E 's/.*"prompt": "(([^"\\]|\\.)*)".*/\1/' <<<"$line")
-  prompt=$(printf '%b' "${prompt//\\\"/\"}")
+  prompt=${prompt//\\\"/\"} && prompt=${prompt//\\\\/\\}  # of JSON, whose \" and \\ are all that these problems use
   answer=$(sed -E 's/.*"answer": (-?[0-9]+).*/\1/' <<<"$line")
-  json=$($ebb run "$file" --chat --memory "$((cap / 1024))KiB" -n 160 -p "$prompt" --json)
-  text=$(sed -E 's/.*"text":"(([^"\\]|\\.)*)".*/\1/' <<<"$json")
-  text=$(printf '%b' "${text//\\\\/\\\\\\\\}" | sed 's/\\"/"/g')
+  text=$($ebb run "$file" --chat --memory "$((cap / 1024))KiB" -n 160 -p "$prompt" 2>/dev/null)
   printf '\n  %s%s%s\n' "$dim" "$(fold -s -w 110 <<<"$prompt" | sed '2,$s/^/  /')" "$off"
   printf '  %s\n' "$(fold -s -w 110 <<<"$text" | sed '2,$s/^/  /')"
   if [[ $text =~ (boxed\{|\#\#\#\#\ |answer\"?:\ )$answer([^0-9]|$) ]]; then
@@ -57,6 +55,7 @@ for i in 1 2 3 4 5; do
   fi
 done
 
+json=$($ebb run "$file" --chat --memory "$((cap / 1024))KiB" -n 160 -p "$prompt" --json)
 hits=$(field hits <<<"$json")
 requests=$(field requests <<<"$json")
 step "$right of 5 right. Of the last problem:"

@@ -1,17 +1,20 @@
 // The AVX-512 decoder (VBMI and VBMI2: Ice Lake, Zen 4 and later).
 //
 // A stream's 64 lanes are one register of low bytes (the slots) and one of high bytes. Slot ->
-// token and slot
-// -> rank are 256-entry byte tables in four registers each, looked up with two byte permutations
-// and a blend; token -> slots is one more permutation, whose index is the token's low six bits,
-// which the instruction takes for free. The new state slots x high + rank is one multiply-add of
-// byte pairs (vpmaddubsw) for the even and one for the odd lanes. Renormalisation expands the
-// stream's next bytes into the lanes whose high byte became 0 (vpexpandb). Four streams run in
-// lockstep, because one alone waits for its own latencies: a block of 64 takes about 45 cycles from
-// state to state, and about 16 cycles of execution.
+// token and slot -> rank are 256-entry byte tables in four registers each, looked up with two byte
+// permutations and a blend; token -> slots is one more permutation, whose index is the token's low
+// six bits, which the instruction takes for free. The new state slots x high + rank is one
+// multiply-add of byte pairs (vpmaddubsw) for the even and one for the odd lanes. Renormalisation
+// expands the stream's next bytes into the lanes whose high byte became 0 (vpexpandb).
+//
+// A block takes about 41 cycles from state to state on Zen 4 and, where the one unit for
+// permutations across 512 bits is the limit, about 10 of execution. So four streams run in
+// lockstep, step by step and not block after block: the processor's window of waiting instructions
+// is too small to find the other streams' work behind a whole block.
 #include <hwy/base.h>
 #include <immintrin.h>
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -60,14 +63,34 @@ EBB_INLINE __m512i Lookup256(const __m512i (&table)[4], __m512i index, __mmask64
                                 _mm512_permutex2var_epi8(table[2], index, table[3]));
 }
 
+constexpr __mmask64 kEvenBytes = 0x5555555555555555;
+constexpr __mmask64 kOddBytes = ~kEvenBytes;
+
+// Byte indices that interleave two registers: the even bytes of both, or the odd ones.
+struct Interleave {
+  __m512i even;  // a[0] b[0] a[2] b[2] ...
+  __m512i odd;   // a[1] b[1] a[3] b[3] ...
+};
+
+EBB_INLINE Interleave MakeInterleave() {
+  alignas(64) std::array<uint8_t, 64> even;
+  for (size_t i = 0; i < 64; ++i) even[i] = static_cast<uint8_t>(i % 2 == 0 ? i : 63 + i);
+  Interleave interleave;
+  interleave.even = _mm512_load_si512(even.data());
+  interleave.odd = _mm512_add_epi8(interleave.even, _mm512_set1_epi8(1));
+  return interleave;
+}
+
 // slots x high + rank for the 64 lanes, split into low and high bytes again.
 // kWide: some token has more than 127 slots, which vpmaddubsw would take as negative.
 template <bool kWide>
-EBB_INLINE void NextStates(__m512i rank, __m512i slots, __m512i* low, __m512i* high) {
-  const __m512i low_bytes = _mm512_set1_epi16(0x00ff);
+EBB_INLINE void NextStates(const Interleave& interleave, __m512i tokens, __m512i slots_of_tokens,
+                           __m512i rank, __m512i* low, __m512i* high) {
   __m512i even;
   __m512i odd;
   if constexpr (kWide) {
+    const __m512i low_bytes = _mm512_set1_epi16(0x00ff);
+    const __m512i slots = _mm512_permutexvar_epi8(tokens, slots_of_tokens);
     even = _mm512_add_epi16(
         _mm512_mullo_epi16(_mm512_and_si512(low_bytes, *high), _mm512_and_si512(low_bytes, slots)),
         _mm512_and_si512(low_bytes, rank));
@@ -76,45 +99,51 @@ EBB_INLINE void NextStates(__m512i rank, __m512i slots, __m512i* low, __m512i* h
         _mm512_srli_epi16(rank, 8));
   } else {
     // Even lanes: bytes (high, rank) x (slots, 1). Odd lanes: (rank, high) x (1, slots).
-    const __m512i even_pairs =
-        _mm512_or_si512(_mm512_and_si512(low_bytes, *high), _mm512_slli_epi16(rank, 8));
-    const __m512i odd_pairs =
-        _mm512_or_si512(_mm512_andnot_si512(low_bytes, *high), _mm512_srli_epi16(rank, 8));
-    const __m512i even_factors =
-        _mm512_or_si512(_mm512_and_si512(low_bytes, slots), _mm512_set1_epi16(0x0100));
-    const __m512i odd_factors =
-        _mm512_or_si512(_mm512_andnot_si512(low_bytes, slots), _mm512_set1_epi16(0x0001));
-    even = _mm512_maddubs_epi16(even_pairs, even_factors);
-    odd = _mm512_maddubs_epi16(odd_pairs, odd_factors);
+    const __m512i ones = _mm512_set1_epi8(1);
+    even = _mm512_maddubs_epi16(
+        _mm512_permutex2var_epi8(*high, interleave.even, rank),
+        _mm512_mask_permutexvar_epi8(ones, kEvenBytes, tokens, slots_of_tokens));
+    odd = _mm512_maddubs_epi16(
+        _mm512_permutex2var_epi8(rank, interleave.odd, *high),
+        _mm512_mask_permutexvar_epi8(ones, kOddBytes, tokens, slots_of_tokens));
   }
-  *low = _mm512_or_si512(_mm512_and_si512(low_bytes, even), _mm512_slli_epi16(odd, 8));
-  *high = _mm512_or_si512(_mm512_andnot_si512(low_bytes, odd), _mm512_srli_epi16(even, 8));
+  *low = _mm512_mask_mov_epi8(_mm512_slli_epi16(odd, 8), kEvenBytes, even);
+  *high = _mm512_mask_mov_epi8(_mm512_srli_epi16(even, 8), kOddBytes, odd);
 }
 
-// Decodes one block of a stream to its 64 tokens. Pointers stop at the stream's end, so that a
+EBB_INLINE const uint8_t* Advance(const uint8_t* bytes, __mmask64 taken, const uint8_t* end) {
+  bytes += _mm_popcnt_u64(taken);
+  return bytes < end ? bytes : end;
+}
+
+#define EBB_EACH_STREAM _Pragma("GCC unroll 4") for (int s = 0; s < kStreams; ++s)
+
+// Decodes one block of each stream to its 64 tokens. Pointers stop at the stream's end, so that a
 // damaged stream reads no further than 64 bytes past it.
-template <bool kWide, bool kEscapes>
-EBB_INLINE __m512i DecodeBlock(const TableRegisters& table, __m512i* low, __m512i* high,
-                               StreamState* stream) {
-  const __mmask64 upper = _mm512_movepi8_mask(*low);
-  __m512i tokens = Lookup256(table.token, *low, upper);
-  const __m512i ranks = Lookup256(table.rank, *low, upper);
-  const __m512i slots = _mm512_permutexvar_epi8(tokens, table.slots);
-  __m512i next_low;
-  __m512i next_high = *high;
-  NextStates<kWide>(ranks, slots, &next_low, &next_high);
-  const __mmask64 small = _mm512_testn_epi8_mask(next_high, next_high);
-  *high = _mm512_mask_mov_epi8(next_high, small, next_low);
-  *low = _mm512_mask_expand_epi8(next_low, small, _mm512_loadu_si512(stream->bytes));
-  stream->bytes += _mm_popcnt_u64(small);
-  stream->bytes = stream->bytes < stream->bytes_end ? stream->bytes : stream->bytes_end;
+template <int kStreams, bool kWide, bool kEscapes>
+EBB_INLINE void DecodeBlocks(const TableRegisters& table, const Interleave& interleave,
+                             __m512i* low, __m512i* high, StreamState* streams, __m512i* tokens) {
+  __mmask64 upper[kStreams];
+  __m512i ranks[kStreams];
+  EBB_EACH_STREAM upper[s] = _mm512_movepi8_mask(low[s]);
+  EBB_EACH_STREAM tokens[s] = Lookup256(table.token, low[s], upper[s]);
+  EBB_EACH_STREAM ranks[s] = Lookup256(table.rank, low[s], upper[s]);
+  EBB_EACH_STREAM NextStates<kWide>(interleave, tokens[s], table.slots, ranks[s], &low[s],
+                                    &high[s]);
+  __mmask64 small[kStreams];
+  EBB_EACH_STREAM small[s] = _mm512_testn_epi8_mask(high[s], high[s]);
+  EBB_EACH_STREAM high[s] = _mm512_mask_mov_epi8(high[s], small[s], low[s]);
+  EBB_EACH_STREAM low[s] =
+      _mm512_mask_expand_epi8(low[s], small[s], _mm512_loadu_si512(streams[s].bytes));
+  EBB_EACH_STREAM streams[s].bytes = Advance(streams[s].bytes, small[s], streams[s].bytes_end);
   if constexpr (kEscapes) {
-    const __mmask64 escaped = _mm512_cmpeq_epi8_mask(tokens, _mm512_set1_epi8(kEscapeToken));
-    tokens = _mm512_mask_expand_epi8(tokens, escaped, _mm512_loadu_si512(stream->escapes));
-    stream->escapes += _mm_popcnt_u64(escaped);
-    stream->escapes = stream->escapes < stream->escapes_end ? stream->escapes : stream->escapes_end;
+    EBB_EACH_STREAM {
+      const __mmask64 escaped = _mm512_cmpeq_epi8_mask(tokens[s], _mm512_set1_epi8(kEscapeToken));
+      tokens[s] =
+          _mm512_mask_expand_epi8(tokens[s], escaped, _mm512_loadu_si512(streams[s].escapes));
+      streams[s].escapes = Advance(streams[s].escapes, escaped, streams[s].escapes_end);
+    }
   }
-  return tokens;
 }
 
 // --- Sinks: tokens and raw bits become the integers of one block. ---
@@ -220,6 +249,39 @@ struct Bf16Sink {
     const __m512i second = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
     _mm512_storeu_si512(out, _mm512_permutex2var_epi64(a, first, b));
     _mm512_storeu_si512(out + 32, _mm512_permutex2var_epi64(a, second, b));
+  }
+};
+
+// bf16(token x step) where codes are tokens of six bits: one table of 64
+// words, looked up by the low six bits of each word, which are those of the even tokens, or after a
+// shift of the odd ones.
+struct Bf16TokenSink {
+  using Out = uint16_t;
+  __m512i table[2];
+  __m512i first;  // word indices that interleave even and odd words
+  __m512i second;
+
+  EBB_INLINE Bf16TokenSink Make(const ChunkView& chunk) {
+    alignas(64) std::array<uint16_t, 64> values;
+    alignas(64) std::array<uint16_t, 32> order;
+    for (int i = 0; i < 64; ++i) {
+      const int token = i < 32 ? i : i - 64;
+      values[static_cast<size_t>(i)] = F32ToBf16(static_cast<float>(token) * chunk.step());
+    }
+    for (size_t i = 0; i < 32; ++i) order[i] = static_cast<uint16_t>(i / 2 + i % 2 * 32);
+    Bf16TokenSink sink;
+    sink.table[0] = _mm512_load_si512(values.data());
+    sink.table[1] = _mm512_load_si512(values.data() + 32);
+    sink.first = _mm512_load_si512(order.data());
+    sink.second = _mm512_add_epi16(sink.first, _mm512_set1_epi16(16));
+    return sink;
+  }
+  EBB_INLINE void Put(const Bf16TokenSink& sink, __m512i tokens, const uint8_t*, Out* out) {
+    const __m512i odd_tokens = _mm512_srli_epi16(tokens, 8);
+    const __m512i even = _mm512_permutex2var_epi16(sink.table[0], tokens, sink.table[1]);
+    const __m512i odd = _mm512_permutex2var_epi16(sink.table[0], odd_tokens, sink.table[1]);
+    _mm512_storeu_si512(out, _mm512_permutex2var_epi16(even, sink.first, odd));
+    _mm512_storeu_si512(out + 32, _mm512_permutex2var_epi16(even, sink.second, odd));
   }
 };
 
@@ -350,6 +412,7 @@ EBB_INLINE void DecodeLockstep(const SlotTable& slot_table, const Sink& sink, St
                                const UnitPlace<typename Sink::Out>* places, uint32_t blocks,
                                int raw_bits) {
   const TableRegisters table = LoadTable(slot_table);
+  const Interleave interleave = MakeInterleave();
   __m512i low[kStreams];
   __m512i high[kStreams];
   StreamState local[kStreams];  // pointers in registers; the byte arrays stay where they are
@@ -363,10 +426,10 @@ EBB_INLINE void DecodeLockstep(const SlotTable& slot_table, const Sink& sink, St
   }
   const size_t raw_step = static_cast<size_t>(raw_bits) * (kLanes / 8);
   for (uint32_t block = 0; block < blocks; ++block) {
-#pragma GCC unroll 4
-    for (int s = 0; s < kStreams; ++s) {
-      const __m512i tokens = DecodeBlock<kWide, kEscapes>(table, &low[s], &high[s], &local[s]);
-      Sink::Put(sink, tokens, places[s].raw + block * raw_step,
+    __m512i tokens[kStreams];
+    DecodeBlocks<kStreams, kWide, kEscapes>(table, interleave, low, high, local, tokens);
+    EBB_EACH_STREAM {
+      Sink::Put(sink, tokens[s], places[s].raw + block * raw_step,
                 places[s].out + size_t{block} * kLanes);
     }
   }
@@ -535,12 +598,28 @@ bool ToInt16(const ChunkView& chunk, int16_t* out) {
 
 bool ToInt32(const ChunkView& chunk, int32_t* out) { return Decode<WideSink<int32_t>>(chunk, out); }
 
+// Whether every escaped token, too, lies in -32..31. Escapes are rare: looking at all of them costs
+// little.
+bool TokensHaveSixBits(const ChunkView& chunk) {
+  const auto end = chunk.streams.begin() + chunk.stream_count();
+  return std::all_of(chunk.streams.begin(), end, [](const ChunkView::Stream& stream) {
+    return std::all_of(stream.escapes_begin, stream.escapes_end, [](std::byte token) {
+      const auto value = static_cast<int8_t>(token);
+      return value >= -32 && value <= 31;
+    });
+  });
+}
+
 bool ToBf16(const ChunkView& chunk, uint16_t* out) {
   if (chunk.header.code_bytes != 1) return Decode<WideBf16Sink>(chunk, out);
-  if (chunk.header.raw_bits == 0) return Decode<Bf16Sink<false>>(chunk, out);
+  if (chunk.header.raw_bits == 0) {
+    return TokensHaveSixBits(chunk) ? Decode<Bf16TokenSink>(chunk, out)
+                                    : Decode<Bf16Sink<false>>(chunk, out);
+  }
   return Decode<Bf16Sink<true>>(chunk, out);
 }
 
+#undef EBB_EACH_STREAM
 #undef EBB_INLINE
 
 }  // namespace
