@@ -23,7 +23,7 @@ demo: build
 # All tests but the long ones.
 test: $(BUILD)/build.ninja
 	@cmake --build --preset release -j $(JOBS)
-	@ctest --preset release -j $(JOBS)
+	@ctest --preset release --progress -j $(JOBS)
 
 # Figures for README and docs/performance.md, each beside its physical limit.
 bench: build

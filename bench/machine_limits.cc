@@ -74,9 +74,9 @@ float Widen(WeightFormat format, const void* data, int64_t weights, int64_t roun
     case WeightFormat::kF16:
       return WidenLoop<WeightFormat::kF16>(data, weights, rounds);
     case WeightFormat::kCodes8:
-      return WidenLoop<WeightFormat::kCodes8>(data, weights, rounds);
     case WeightFormat::kCodes16:
-      return WidenLoop<WeightFormat::kCodes16>(data, weights, rounds);
+    case WeightFormat::kEncoded8:
+      break;  // no floats
   }
   return 0;
 }
@@ -137,8 +137,7 @@ MachineLimits MeasureLimits() {
                        return HWY_DYNAMIC_DISPATCH(ReadLoop)(from, kFloats);
                      });
 
-  for (const auto format : {WeightFormat::kF32, WeightFormat::kBf16, WeightFormat::kF16,
-                            WeightFormat::kCodes8, WeightFormat::kCodes16}) {
+  for (const auto format : {WeightFormat::kF32, WeightFormat::kBf16, WeightFormat::kF16}) {
     constexpr int64_t kWeights = 4096;  // at most 16 KiB
     constexpr int64_t kTimes = 2000;
     limits.weights[static_cast<int>(format)] =

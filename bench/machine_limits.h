@@ -10,7 +10,7 @@ namespace ebb {
 struct MachineLimits {
   double flops;       // float32 fma, two operations each, a second
   double ram_bytes;   // read from memory, a second
-  double weights[5];  // of each WeightFormat: load from the L1 cache, widen, fma; a second
+  double weights[3];  // of kF32, kBf16, kF16: load from the L1 cache, widen, fma; a second
 };
 
 // The best of several short runs, since other processes only ever slow one down.

@@ -26,7 +26,7 @@ inline constexpr uint32_t kStateLow = 256;  // states live in [256, 65535]
 
 // Decoders may read (never use) this many bytes past the end of a chunk; who owns the buffer sees
 // to it that they exist.
-inline constexpr size_t kChunkSlackBytes = 64;
+inline constexpr size_t kChunkSlackBytes = 72;
 
 // What the integers of a chunk mean.
 enum class ValueMap : uint8_t { kCodes = 0, kWords16 = 1, kWords32 = 2 };

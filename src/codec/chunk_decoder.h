@@ -15,6 +15,17 @@
 
 namespace ebb {
 
+// Gets the units of a chunk as they are decoded, a few at a time, in coded order.
+class UnitVisitor {
+ public:
+  virtual ~UnitVisitor() = default;
+  // The integers of the units positions[0], positions[1], ... of the chunk, one unit after the
+  // other, during the call only.
+  virtual void Visit(std::span<const uint32_t> positions, const int8_t* integers) = 0;
+};
+
+inline constexpr size_t kMaxUnitsAtOnce = 4;
+
 struct ChunkDecoder {
   const char* name;
   // Integers as bytes, 16 or 32 bits. What does not fit is cut to its low bits: callers choose by
@@ -25,6 +36,9 @@ struct ChunkDecoder {
   // bf16(float32(code) x step), for chunks of one step and code_bytes 1. May be null: convert
   // instead.
   bool (*to_bf16)(const ChunkView& chunk, uint16_t* out);
+  // to_int8 without an array for the whole: `tile` has room for kMaxUnitsAtOnce units. For chunks
+  // without a partial unit. What a visitor saw counts only if this returns true. May be null.
+  bool (*units_to_int8)(const ChunkView& chunk, int8_t* tile, UnitVisitor& visitor);
 };
 
 // The scalar reference: every other decoder gives its bits.

@@ -119,7 +119,7 @@ class Avx2Decoder {
                                                         LoadBytesAsLanes(expand_[mask].data()));
       const __m256i refilled = _mm256_or_si256(_mm256_slli_epi32(next, 8), bytes);
       _mm256_store_si256(at, _mm256_blendv_epi8(next, refilled, small));
-      stream.bytes = std::min(stream.bytes + std::popcount(mask), end);
+      stream.bytes = std::min(stream.bytes + std::popcount(mask), end + 1);  // see AtEnd
       const __m256i tokens = _mm256_shuffle_epi8(entry, top_bytes);
       const auto first = static_cast<uint32_t>(_mm256_extract_epi32(tokens, 0));
       const auto second = static_cast<uint32_t>(_mm256_extract_epi32(tokens, 4));
@@ -139,7 +139,7 @@ class Avx2Decoder {
       for (; escaped != 0; escaped &= escaped - 1) {
         tokens_[half + static_cast<size_t>(std::countr_zero(escaped))] =
             LoadLe<int8_t>(streams_[s].escapes);
-        streams_[s].escapes = std::min(streams_[s].escapes + 1, end);
+        streams_[s].escapes = std::min(streams_[s].escapes + 1, end + 1);
       }
     }
   }
@@ -159,6 +159,7 @@ class Avx2Decoder {
     }
   }
 
+  // A stream that wanted more than there is stays one byte behind its end.
   bool AtEnd() const {
     for (size_t s = 0; s < static_cast<size_t>(chunk_.stream_count()); ++s) {
       for (const uint32_t x : streams_[s].x) {
@@ -186,8 +187,8 @@ bool DecodeAvx2(const ChunkView& chunk, Out* out) {
 }  // namespace
 
 const ChunkDecoder& Avx2ChunkDecoder() {
-  static constexpr ChunkDecoder kDecoder = {"avx2", DecodeAvx2<int8_t>, DecodeAvx2<int16_t>,
-                                            DecodeAvx2<int32_t>, nullptr};
+  static constexpr ChunkDecoder kDecoder = {
+      "avx2", DecodeAvx2<int8_t>, DecodeAvx2<int16_t>, DecodeAvx2<int32_t>, nullptr, nullptr};
   return kDecoder;
 }
 

@@ -17,6 +17,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <type_traits>
 
 #include "base/bytes.h"
 #include "base/float16.h"
@@ -111,15 +112,16 @@ EBB_INLINE void NextStates(const Interleave& interleave, __m512i tokens, __m512i
   *high = _mm512_mask_mov_epi8(_mm512_srli_epi16(even, 8), kOddBytes, odd);
 }
 
+// One byte behind the end is where a stream stays that wanted more than there is: AtEnd sees it.
 EBB_INLINE const uint8_t* Advance(const uint8_t* bytes, __mmask64 taken, const uint8_t* end) {
   bytes += _mm_popcnt_u64(taken);
-  return bytes < end ? bytes : end;
+  return bytes <= end ? bytes : end + 1;
 }
 
 #define EBB_EACH_STREAM _Pragma("GCC unroll 4") for (int s = 0; s < kStreams; ++s)
 
-// Decodes one block of each stream to its 64 tokens. Pointers stop at the stream's end, so that a
-// damaged stream reads no further than 64 bytes past it.
+// Decodes one block of each stream to its 64 tokens. A damaged stream reads no further than 65
+// bytes past its end.
 template <int kStreams, bool kWide, bool kEscapes>
 EBB_INLINE void DecodeBlocks(const TableRegisters& table, const Interleave& interleave,
                              __m512i* low, __m512i* high, StreamState* streams, __m512i* tokens) {
@@ -472,8 +474,9 @@ class Avx512Decoder {
  public:
   using Out = typename Sink::Out;
 
-  Avx512Decoder(const ChunkView& chunk, Out* out)
-      : chunk_(chunk), out_(out), sink_(Sink::Make(chunk)) {
+  // `visitor`: units go to `out` of kMaxUnitsAtOnce units, and from there to it.
+  Avx512Decoder(const ChunkView& chunk, Out* out, UnitVisitor* visitor)
+      : chunk_(chunk), out_(out), visitor_(visitor), sink_(Sink::Make(chunk)) {
     for (int c = 0; c < chunk.header.classes; ++c) {
       tables_[static_cast<size_t>(c)] = BuildSlotTable(chunk.tables[static_cast<size_t>(c)]);
     }
@@ -498,7 +501,7 @@ class Avx512Decoder {
     const int k = chunk_.header.raw_bits;
     UnitOrder order(chunk_);
     UnitOrder::Unit unit;
-    UnitPlace<Out> places[4];
+    UnitPlace<Out> places[kMaxUnitsAtOnce];
     int class_number = 0;
     int waiting = 0;       // full units gathered for a lockstep run
     int first_stream = 0;  // the stream of the first of them
@@ -508,6 +511,7 @@ class Avx512Decoder {
                        &streams_[static_cast<size_t>(first_stream + i)], &places[i], unit_blocks,
                        k);
       }
+      Visit(waiting);
     };
     while (order.Next(&unit)) {
       if (unit.elements != chunk_.header.unit) {  // the partial unit comes last
@@ -517,8 +521,9 @@ class Avx512Decoder {
         break;
       }
       class_number = unit.class_number;
-      places[waiting++] = PlaceOf(unit);
-      if (waiting < group) continue;
+      positions_[static_cast<size_t>(waiting)] = unit.position;
+      places[waiting] = PlaceOf(unit, waiting);
+      if (++waiting < group) continue;
       const SlotTable& table = tables_[static_cast<size_t>(class_number)];
       StreamState* first = &streams_[static_cast<size_t>(first_stream)];
       if (group == 4) {
@@ -528,6 +533,7 @@ class Avx512Decoder {
       } else {
         DecodeUnits<1>(table, sink_, first, places, unit_blocks, k);
       }
+      Visit(waiting);
       first_stream = (first_stream + group) % streams;
       waiting = 0;
     }
@@ -540,9 +546,19 @@ class Avx512Decoder {
     return reinterpret_cast<const uint8_t*>(bytes);
   }
 
-  UnitPlace<Out> PlaceOf(const UnitOrder::Unit& unit) const {
+  // The place of a unit that is the number-th of those that are decoded together.
+  UnitPlace<Out> PlaceOf(const UnitOrder::Unit& unit, int number) const {
     const size_t first = size_t{unit.position} * chunk_.header.unit;
-    return {out_ + first, Bytes(chunk_.raw) + first / 8 * chunk_.header.raw_bits};
+    const size_t to = visitor_ != nullptr ? size_t(number) * chunk_.header.unit : first;
+    return {out_ + to, Bytes(chunk_.raw) + first / 8 * chunk_.header.raw_bits};
+  }
+
+  void Visit(int units) {
+    if constexpr (std::is_same_v<Out, int8_t>) {
+      if (visitor_ != nullptr && units > 0) {
+        visitor_->Visit(std::span(positions_).first(static_cast<size_t>(units)), out_);
+      }
+    }
   }
 
   // Whole blocks in place, the last elements by way of a buffer.
@@ -551,7 +567,7 @@ class Avx512Decoder {
     const int k = chunk_.header.raw_bits;
     const uint32_t blocks = unit.elements / kLanes;
     const uint32_t rest = unit.elements % kLanes;
-    UnitPlace<Out> place = PlaceOf(unit);
+    UnitPlace<Out> place = PlaceOf(unit, 0);
     DecodeUnits<1>(table, sink_, &streams_[stream], &place, blocks, k);
     if (rest == 0) return;
     alignas(64) std::array<Out, kLanes> last;
@@ -574,20 +590,28 @@ class Avx512Decoder {
 
   const ChunkView& chunk_;
   Out* out_;
+  UnitVisitor* visitor_;
+  std::array<uint32_t, kMaxUnitsAtOnce> positions_;
   Sink sink_;
   std::array<SlotTable, kMaxClasses> tables_;
   std::array<StreamState, kMaxStreams> streams_;
 };
 
 template <typename Sink>
-bool Decode(const ChunkView& chunk, typename Sink::Out* out) {
-  return Avx512Decoder<Sink>(chunk, out).Run();
+bool Decode(const ChunkView& chunk, typename Sink::Out* out, UnitVisitor* visitor = nullptr) {
+  return Avx512Decoder<Sink>(chunk, out, visitor).Run();
 }
 
-bool ToInt8(const ChunkView& chunk, int8_t* out) {
-  if (chunk.header.raw_bits == 0) return Decode<Int8Sink<false>>(chunk, out);
-  if (chunk.header.raw_bits <= 7) return Decode<Int8Sink<true>>(chunk, out);
-  return Decode<WideSink<int8_t>>(chunk, out);
+bool ToInt8With(const ChunkView& chunk, int8_t* out, UnitVisitor* visitor) {
+  if (chunk.header.raw_bits == 0) return Decode<Int8Sink<false>>(chunk, out, visitor);
+  if (chunk.header.raw_bits <= 7) return Decode<Int8Sink<true>>(chunk, out, visitor);
+  return Decode<WideSink<int8_t>>(chunk, out, visitor);
+}
+
+bool ToInt8(const ChunkView& chunk, int8_t* out) { return ToInt8With(chunk, out, nullptr); }
+
+bool UnitsToInt8(const ChunkView& chunk, int8_t* tile, UnitVisitor& visitor) {
+  return ToInt8With(chunk, tile, &visitor);
 }
 
 bool ToInt16(const ChunkView& chunk, int16_t* out) {
@@ -625,7 +649,8 @@ bool ToBf16(const ChunkView& chunk, uint16_t* out) {
 }  // namespace
 
 const ChunkDecoder& Avx512ChunkDecoder() {
-  static constexpr ChunkDecoder kDecoder = {"avx512", ToInt8, ToInt16, ToInt32, ToBf16};
+  static constexpr ChunkDecoder kDecoder = {"avx512", ToInt8, ToInt16,
+                                            ToInt32,  ToBf16, UnitsToInt8};
   return kDecoder;
 }
 

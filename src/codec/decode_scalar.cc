@@ -120,8 +120,9 @@ bool DecodeScalar(const ChunkView& chunk, Out* out) {
 }  // namespace
 
 const ChunkDecoder& ScalarChunkDecoder() {
-  static constexpr ChunkDecoder kDecoder = {"scalar", DecodeScalar<int8_t>, DecodeScalar<int16_t>,
-                                            DecodeScalar<int32_t>, nullptr};
+  static constexpr ChunkDecoder kDecoder = {
+      "scalar", DecodeScalar<int8_t>, DecodeScalar<int16_t>, DecodeScalar<int32_t>, nullptr,
+      nullptr};
   return kDecoder;
 }
 

@@ -18,7 +18,7 @@
 namespace ebb {
 
 // Readable bytes after the chunks in a ReadBuffer: decoders may look that far past their end.
-inline constexpr size_t kReadSlackBytes = 64;
+inline constexpr size_t kReadSlackBytes = 72;
 
 // A reusable buffer for reads of a known largest size.
 class ReadBuffer {

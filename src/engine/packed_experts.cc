@@ -62,13 +62,22 @@ uint64_t PackedExperts::MostCacheBytes(const PackedSource& packed) {
 void PackedExperts::Begin(LayerId layer, std::span<const ExpertDemand> demands) {
   EBB_CHECK(unreleased_ == 0);
   layer_ = layer;
-  waiting_.clear();
-  for (const ExpertDemand& demand : demands) waiting_.push_back(demand.expert);
+  waiting_.assign(demands.begin(), demands.end());
   // Those that are in the cache are served first: reading the others might evict them.
-  std::stable_partition(waiting_.begin(), waiting_.end(), [&](ExpertId expert) {
-    return !cache_.Contains(
-        group_of_[static_cast<size_t>(layer_.value * experts_per_layer_ + expert.value)]);
+  std::stable_partition(waiting_.begin(), waiting_.end(), [&](const ExpertDemand& demand) {
+    return !cache_.Contains(GroupOf(demand.expert));
   });
+}
+
+Result<bool> PackedExperts::GrantEncoded(const ExpertDemand& demand, size_t number,
+                                         std::span<const std::byte> bytes) {
+  if (!EncodedExpert::IsPossible() || demand.rows > MaxEncodedTokens(0)) return false;
+  while (encoded_.size() <= number) encoded_.emplace_back();
+  EncodedExpert& expert = encoded_[number];
+  EBB_TRY_ASSIGN(const bool is_taken, expert.Take(packed_, GroupOf(demand.expert), bytes));
+  if (!is_taken || demand.rows > expert.max_tokens()) return false;
+  grants_.push_back({demand.expert, expert.matrices()});
+  return true;
 }
 
 std::span<const ExpertGrant> PackedExperts::Next() {
@@ -77,20 +86,28 @@ std::span<const ExpertGrant> PackedExperts::Next() {
   jobs_.clear();
   std::vector<ExpertId> decoding;
   while (!waiting_.empty() && decoding.size() < slots_.size()) {
-    const ExpertId expert = waiting_.back();
-    const uint32_t group =
-        group_of_[static_cast<size_t>(layer_.value * experts_per_layer_ + expert.value)];
+    const ExpertDemand demand = waiting_.back();
+    const uint32_t group = GroupOf(demand.expert);
     const auto bytes = cache_.Pin(group);
     if (!bytes) {
       // No room beside those that are pinned now: it gets its turn when they are done.
-      if (bytes.error().code == ErrorCode::kOutOfMemory && !decoding.empty()) break;
-      grants_.push_back({expert, tl::unexpected(bytes.error())});
+      const bool is_waiting = !decoding.empty() || !pinned_.empty();
+      if (bytes.error().code == ErrorCode::kOutOfMemory && is_waiting) break;
+      grants_.push_back({demand.expert, tl::unexpected(bytes.error())});
       waiting_.pop_back();
       continue;
     }
-    jobs_.push_back({group, *bytes, &slots_[decoding.size()], {}});
-    decoding.push_back(expert);
     waiting_.pop_back();
+    const Result<bool> is_granted = GrantEncoded(demand, pinned_.size(), *bytes);
+    if (!is_granted) {
+      cache_.Unpin(group);
+      grants_.push_back({demand.expert, tl::unexpected(is_granted.error())});
+    } else if (*is_granted) {
+      pinned_.push_back(group);
+    } else {
+      jobs_.push_back({group, *bytes, &slots_[decoding.size()], {}});
+      decoding.push_back(demand.expert);
+    }
   }
   const double start = Now();
   decoder_.Decode(jobs_);
@@ -110,7 +127,10 @@ std::span<const ExpertGrant> PackedExperts::Next() {
 
 void PackedExperts::Release(ExpertId) {
   EBB_CHECK(unreleased_ > 0);
-  if (--unreleased_ == 0) compute_seconds_ += Now() - granted_at_;
+  if (--unreleased_ > 0) return;
+  compute_seconds_ += Now() - granted_at_;
+  for (const uint32_t group : pinned_) cache_.Unpin(group);
+  pinned_.clear();
 }
 
 ExpertCounts PackedExperts::counts() const {

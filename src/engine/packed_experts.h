@@ -1,10 +1,12 @@
-// The routed experts of an .ebb file, on demand: read through a cache, decoded when they are
-// needed.
+// The routed experts of an .ebb file, on demand: read through a cache, and multiplied as they are
+// by few rows, or decoded first for many.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <vector>
 
+#include "engine/encoded_expert.h"
 #include "engine/expert_decoder.h"
 #include "model/expert_provider.h"
 #include "offload/expert_cache.h"
@@ -45,17 +47,26 @@ class PackedExperts final : public ExpertProvider {
   const ExpertCache& cache() const { return cache_; }
 
  private:
+  uint32_t GroupOf(ExpertId expert) const {
+    return group_of_[static_cast<size_t>(layer_.value * experts_per_layer_ + expert.value)];
+  }
+  // Grants an expert as it is, if that is possible and worth it.
+  [[nodiscard]] Result<bool> GrantEncoded(const ExpertDemand& demand, size_t number,
+                                          std::span<const std::byte> bytes);
+
   const PackedSource& packed_;
   ExpertCache cache_;
   ExpertDecoder decoder_;
   std::vector<ExpertSlot> slots_;
+  std::deque<EncodedExpert> encoded_;  // as many as were ever granted at once
   int32_t experts_per_layer_;
   std::vector<uint32_t> group_of_;  // by layer x experts_per_layer + expert
 
   // Of the layer in progress.
   LayerId layer_;
-  std::vector<ExpertId> waiting_;  // cached ones last, for they are taken from the end
+  std::vector<ExpertDemand> waiting_;  // cached ones last, for they are taken from the end
   std::vector<ExpertDecodeJob> jobs_;
+  std::vector<uint32_t> pinned_;  // groups that are being multiplied
   std::vector<ExpertGrant> grants_;
   size_t unreleased_ = 0;
   double granted_at_ = 0;

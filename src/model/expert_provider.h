@@ -18,6 +18,14 @@ struct ExpertMatrices {
   WeightMatrix gate;
   WeightMatrix up;
   WeightMatrix down;
+
+  // Whether a product found that the encoded bytes of a matrix are damaged.
+  bool IsCorrupt() const {
+    const auto is_corrupt = [](const WeightMatrix& w) {
+      return w.format == WeightFormat::kEncoded8 && w.encoded().is_corrupt;
+    };
+    return is_corrupt(gate) || is_corrupt(up) || is_corrupt(down);
+  }
 };
 
 // An expert that a batch needs, and how many of its rows want it.

@@ -133,7 +133,7 @@ void MoeBlock::RunGroup(LayerId layer, std::span<const ExpertGrant> group, Const
   products_.clear();
   for (const ExpertGrant& grant : group) {
     if (!grant.matrices) {
-      FailExpert(layer, grant, step);
+      FailExpert(layer, grant.expert, grant.matrices.error(), step);
       continue;
     }
     AddGateAndUp(grant, x, rows);
@@ -154,6 +154,13 @@ void MoeBlock::RunGroup(LayerId layer, std::span<const ExpertGrant> group, Const
     at += range.count;
   }
   backend_.MatMul(products_);
+  for (const ExpertGrant& grant : group) {
+    if (grant.matrices && grant.matrices->IsCorrupt()) {
+      FailExpert(layer, grant.expert,
+                 Error{ErrorCode::kCorrupt, "its encoded weights are damaged: compress again", {}},
+                 step);
+    }
+  }
 }
 
 // The products of one expert, whose rows stand at `at` in the group's buffers.
@@ -175,10 +182,10 @@ void MoeBlock::AddGateAndUp(const ExpertGrant& grant, ConstRows x, int64_t at) {
 }
 
 // The sequences that need the expert end; the others do not notice.
-void MoeBlock::FailExpert(LayerId layer, const ExpertGrant& grant, Step& step) {
-  const Error error = Error(grant.matrices.error())
-                          .In(fmt::format("layer {}, expert {}", layer.value, grant.expert.value));
-  const PairRange& range = ranges_[grant.expert.value];
+void MoeBlock::FailExpert(LayerId layer, ExpertId expert, const Error& cause, Step& step) {
+  const Error error =
+      Error(cause).In(fmt::format("layer {}, expert {}", layer.value, expert.value));
+  const PairRange& range = ranges_[expert.value];
   for (int64_t at = range.first; at < range.first + range.count; ++at) {
     sorted_at_[pair_numbers_[at]] = -1;
     step.Fail(pair_rows_[at], error);

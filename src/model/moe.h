@@ -44,7 +44,7 @@ class MoeBlock {
   void RunExperts(LayerId layer, ConstRows x, Step& step, ExpertProvider& experts);
   void RunGroup(LayerId layer, std::span<const ExpertGrant> group, ConstRows x, Step& step);
   void AddGateAndUp(const ExpertGrant& grant, ConstRows x, int64_t at);
-  void FailExpert(LayerId layer, const ExpertGrant& grant, Step& step);
+  void FailExpert(LayerId layer, ExpertId expert, const Error& cause, Step& step);
 
   int64_t PairCount(const ExpertGrant& grant) const;
 

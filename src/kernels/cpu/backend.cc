@@ -10,6 +10,7 @@
 // (before Highway)
 #include "hwy/targets.h"
 #include "kernels/cpu/attention_plan.h"
+#include "kernels/cpu/codes_product.h"
 #include "kernels/cpu/kernels.h"
 
 namespace ebb {
@@ -58,10 +59,16 @@ struct UnitShape {
     const int64_t row_bytes = std::max<int64_t>(1, w.cols * WeightBytes(w.format));
     rows = std::clamp<int64_t>(kTaskWeightBytes / row_bytes / 8 * 8, 16, 64);
     rows = std::max<int64_t>(1, std::min(rows, w.rows));
+    if (IsCodes(w.format)) rows *= 2;  // each task makes the activations' digits anew
     row_units = (w.rows + rows - 1) / rows;
     token_units = 1;
+    if (w.format == WeightFormat::kEncoded8) {  // a unit is a chunk
+      row_units = static_cast<int64_t>(w.encoded().chunks.size());
+      rows = (w.rows + row_units - 1) / std::max<int64_t>(1, row_units);
+    }
     const int64_t wanted = 4 * threads;
-    if (row_units > 0 && row_units < wanted && x.count >= 48) {
+    if (row_units > 0 && row_units < wanted && x.count >= 48 &&
+        w.format != WeightFormat::kEncoded8) {
       token_units = std::min((wanted + row_units - 1) / row_units, x.count / 24);
     }
     tokens = std::max<int64_t>(1, (x.count + token_units - 1) / token_units);
@@ -89,12 +96,13 @@ class CpuBackend final : public Backend {
     if (units == 0) return;
     const int64_t unit_work = std::max<int64_t>(1, work / units);
     For(units, unit_work, [&](RowSpan span) {
+      CodesProduct codes(kernels_);
       int64_t first = 0;  // the first unit of the product
       for (const MatProduct& product : products) {
         const UnitShape shape(product, pool_.threads());
         const int64_t end = std::min(span.end, first + shape.count());
         for (int64_t unit = std::max(span.begin, first); unit < end; ++unit) {
-          MultiplyUnit(product, shape, unit - first);
+          MultiplyUnit(product, shape, unit - first, codes);
         }
         first += shape.count();
       }
@@ -194,11 +202,17 @@ class CpuBackend final : public Backend {
     For(rows, elements * kProductsPerElement, body);
   }
 
-  void MultiplyUnit(const MatProduct& product, const UnitShape& shape, int64_t unit) const {
+  void MultiplyUnit(const MatProduct& product, const UnitShape& shape, int64_t unit,
+                    CodesProduct& codes) const {
+    if (product.w.format == WeightFormat::kEncoded8) {
+      return codes.MultiplyChunk(product, product.w.encoded().chunks[static_cast<size_t>(unit)]);
+    }
     const int64_t row = unit / shape.token_units * shape.rows;
     const int64_t token = unit % shape.token_units * shape.tokens;
-    kernels_.multiply(product, {row, std::min(product.w.rows, row + shape.rows)},
-                      {token, std::min(product.x.count, token + shape.tokens)});
+    const RowSpan rows{row, std::min(product.w.rows, row + shape.rows)};
+    const RowSpan tokens{token, std::min(product.x.count, token + shape.tokens)};
+    if (IsCodes(product.w.format)) return codes.Multiply(product, rows, tokens);
+    kernels_.multiply(product, rows, tokens);
   }
 
   const ThreadPool& pool_;
@@ -220,7 +234,9 @@ std::unique_ptr<Backend> MakeCpuBackend(const ThreadPool& pool, std::string_view
   for (int64_t rest = Targets(); rest != 0; rest &= rest - 1) {
     const int64_t target = rest & -rest;
     if (!name.empty() && name != TargetName(target)) continue;
-    CpuKernels kernels{.name = TargetName(target)};
+    CpuKernels kernels;
+    kernels.name = TargetName(target);
+    ChooseCodesKernels(target, kernels);
     ChooseMatMulKernels(target, kernels);
     ChooseAttentionKernels(target, kernels);
     ChooseElementwiseKernels(target, kernels);

@@ -72,26 +72,6 @@ struct Stored<WeightFormat::kF16> {
   }
 };
 
-template <>
-struct Stored<WeightFormat::kCodes8> {
-  using Type = int8_t;
-  static HWY_INLINE VF Load(const Type* from) {
-    const hn::RebindToSigned<DF> di32;
-    const hn::Rebind<int8_t, DF> di8;
-    return hn::ConvertTo(DF(), hn::PromoteTo(di32, hn::LoadU(di8, from)));
-  }
-};
-
-template <>
-struct Stored<WeightFormat::kCodes16> {
-  using Type = int16_t;
-  static HWY_INLINE VF Load(const Type* from) {
-    const hn::RebindToSigned<DF> di32;
-    const hn::Rebind<int16_t, DF> di16;
-    return hn::ConvertTo(DF(), hn::PromoteTo(di32, hn::LoadU(di16, from)));
-  }
-};
-
 using DF4 = hn::CappedTag<float, 4>;
 using VF4 = hn::Vec<DF4>;
 

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "kernels/backend.h"
+#include "kernels/cpu/fixed_block.h"
 
 namespace ebb {
 
@@ -62,7 +63,12 @@ struct AttentionGroup {
 struct CpuKernels {
   const char* name = nullptr;
 
-  // Rows `rows` of the matrix times rows `tokens` of x.
+  // Of a row of n activations.
+  FixedScale (*scale_of_row)(const float* x, int64_t n) = nullptr;
+  FixedKernels<int8_t> codes8;
+  FixedKernels<int16_t> codes16;
+
+  // Rows `rows` of the matrix, which is not of codes, times rows `tokens` of x.
   void (*multiply)(const MatProduct& product, RowSpan rows, RowSpan tokens) = nullptr;
   // `scratch` holds group.count x group.ScoreStride() floats.
   void (*attend)(const AttentionGroup& group, float* scratch) = nullptr;
@@ -80,8 +86,14 @@ struct CpuKernels {
 };
 
 // Each fills in its own part, for one of Highway's targets.
+void ChooseCodesKernels(int64_t target, CpuKernels& kernels);
 void ChooseMatMulKernels(int64_t target, CpuKernels& kernels);
 void ChooseAttentionKernels(int64_t target, CpuKernels& kernels);
 void ChooseElementwiseKernels(int64_t target, CpuKernels& kernels);
+
+#if defined(__x86_64__)
+// For processors with AVX-512 VNNI.
+[[nodiscard]] FixedKernels<int8_t> VnniKernels();
+#endif
 
 }  // namespace ebb

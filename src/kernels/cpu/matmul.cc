@@ -4,7 +4,6 @@
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/cpu/matmul.cc"
 #include <algorithm>
-#include <cmath>
 
 #include "hwy/foreach_target.h"
 #include "hwy/highway.h"
@@ -32,7 +31,7 @@ void MultiplyFormat(const MatProduct& product, RowSpan rows, RowSpan tokens) {
                       w.cols,
                       rows.end - rows.begin,
                       w.cols,
-                      IsCodes(kFormat) ? w.step : 1.0f,
+                      1.0f,
                       first + ahead * w.cols,
                       short_rows ? w.rows - rows.begin - ahead : 0};
   constexpr int64_t kPointers = 8 * kTileTokens;
@@ -49,18 +48,6 @@ void MultiplyFormat(const MatProduct& product, RowSpan rows, RowSpan tokens) {
   }
 }
 
-void AddExceptions(const MatProduct& product, RowSpan rows, RowSpan tokens) {
-  const auto& [w, x, y] = product;
-  const auto first =
-      std::lower_bound(w.exceptions.begin(), w.exceptions.end(), rows.begin,
-                       [](const WeightException& e, int64_t row) { return int64_t{e.row} < row; });
-  for (auto e = first; e != w.exceptions.end() && int64_t{e->row} < rows.end; ++e) {
-    for (int64_t t = tokens.begin; t < tokens.end; ++t) {
-      y.row(t)[e->row] = std::fma(e->value, x.row(t)[e->col], y.row(t)[e->row]);
-    }
-  }
-}
-
 void Multiply(const MatProduct& product, RowSpan rows, RowSpan tokens) {
   switch (product.w.format) {
     case WeightFormat::kF32:
@@ -70,11 +57,9 @@ void Multiply(const MatProduct& product, RowSpan rows, RowSpan tokens) {
     case WeightFormat::kF16:
       return MultiplyFormat<WeightFormat::kF16>(product, rows, tokens);
     case WeightFormat::kCodes8:
-      MultiplyFormat<WeightFormat::kCodes8>(product, rows, tokens);
-      return AddExceptions(product, rows, tokens);
     case WeightFormat::kCodes16:
-      MultiplyFormat<WeightFormat::kCodes16>(product, rows, tokens);
-      return AddExceptions(product, rows, tokens);
+    case WeightFormat::kEncoded8:
+      break;  // CodesProduct's
   }
 }
 

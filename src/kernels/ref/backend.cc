@@ -5,7 +5,10 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <vector>
 
+#include "codec/chunk.h"
+#include "codec/chunk_decoder.h"
 #include "kernels/ref/scalar_math.h"
 
 namespace ebb {
@@ -19,17 +22,45 @@ void SoftmaxInPlace(float* x, int64_t n) {
   for (int64_t i = 0; i < n; ++i) x[i] = x[i] / sum;
 }
 
+// The codes of an encoded matrix; of another nothing.
+std::vector<int8_t> DecodedCodes(const WeightMatrix& w) {
+  if (w.format != WeightFormat::kEncoded8) return {};
+  std::vector<int8_t> codes(static_cast<size_t>(w.rows * w.cols));
+  for (const EncodedRows& chunk : w.encoded().chunks) {
+    const Result<ChunkView> view = ParseChunk(chunk.bytes);
+    const bool is_whole =
+        view && view->header.elements == static_cast<uint64_t>(chunk.rows * w.cols) &&
+        ScalarChunkDecoder().to_int8(*view, codes.data() + chunk.first_row * w.cols);
+    if (!is_whole) w.encoded().is_corrupt = true;
+  }
+  return codes;
+}
+
 void OneMatMul(const MatProduct& product) {
   const WeightMatrix& w = product.w;
   const ConstRows& x = product.x;
   const Rows& y = product.y;
+  const std::vector<int8_t> decoded = DecodedCodes(w);
+  const auto* const codes =
+      w.format == WeightFormat::kEncoded8 ? decoded.data() : static_cast<const int8_t*>(w.data);
   for (int64_t t = 0; t < x.count; ++t) {
     const float* x_row = x.row(t);
     for (int64_t r = 0; r < w.rows; ++r) {
-      const float dot = ref::Dot(
-          w.cols, [&, r](int64_t i) { return ref::StoredValue(w, r, i); },
-          [x_row](int64_t i) { return x_row[i]; });
-      y.row(t)[r] = IsCodes(w.format) ? w.step * dot : dot;
+      const int64_t first = r * w.cols;
+      switch (w.format) {
+        case WeightFormat::kCodes8:
+        case WeightFormat::kEncoded8:
+          y.row(t)[r] = ref::CodesDot(w.cols, codes + first, x_row, w.step);
+          break;
+        case WeightFormat::kCodes16:
+          y.row(t)[r] =
+              ref::CodesDot(w.cols, static_cast<const int16_t*>(w.data) + first, x_row, w.step);
+          break;
+        default:
+          y.row(t)[r] = ref::Dot(
+              w.cols, [&, r](int64_t i) { return ref::StoredValue(w, r, i); },
+              [x_row](int64_t i) { return x_row[i]; });
+      }
     }
     for (const WeightException& e : w.exceptions) {
       y.row(t)[e.row] = std::fma(e.value, x_row[e.col], y.row(t)[e.row]);

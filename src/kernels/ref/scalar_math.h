@@ -1,6 +1,7 @@
 // docs/numbers.md for one value, or one pair of vectors, at a time.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -8,6 +9,7 @@
 
 #include "base/float16.h"
 #include "kernels/exp_constants.h"
+#include "kernels/fixed_point.h"
 #include "kernels/matrix.h"
 
 namespace ebb::ref {
@@ -41,8 +43,28 @@ inline float StoredValue(const WeightMatrix& w, int64_t row, int64_t col) {
       return static_cast<const int8_t*>(w.data)[i];
     case WeightFormat::kCodes16:
       return static_cast<const int16_t*>(w.data)[i];
+    case WeightFormat::kEncoded8:
+      break;  // must be decoded first
   }
   return 0.0f;
+}
+
+// The exact dot product of a row of codes, of any integer type, and n activations.
+template <typename T>
+float CodesDot(int64_t n, const T* codes, const float* x, float step) {
+  float largest = 0;
+  bool is_finite = true;
+  for (int64_t i = 0; i < n; ++i) {
+    largest = std::max(largest, std::abs(x[i]));
+    is_finite = is_finite && std::isfinite(x[i]);
+  }
+  if (!is_finite) return ProductOfSum(0, step, {0, false});
+  const FixedScale scale = ScaleOfLargest(largest);
+  int64_t sum = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    sum += codes[i] * static_cast<int64_t>(std::nearbyint(std::ldexp(x[i], scale.exponent)));
+  }
+  return ProductOfSum(sum, step, scale);
 }
 
 // The dot product of n terms, the factors given by their indices: sixteen partial sums, then a

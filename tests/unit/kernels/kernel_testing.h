@@ -117,6 +117,8 @@ class TestMatrix {
         return Put(data, i, static_cast<int8_t>(code));
       case WeightFormat::kCodes16:
         return Put(data, i, static_cast<int16_t>(code));
+      case WeightFormat::kEncoded8:
+        break;  // made by the codec
     }
   }
 
