@@ -52,8 +52,13 @@ Result<std::span<const std::byte>> ContainerReader::ReadGroup(const GroupRecord&
 
 Status ContainerReader::ReadGroupInto(const GroupRecord& group, std::span<std::byte> to) const {
   EBB_TRY(file_.ReadAt(group.offset, to));
+  return CheckGroup(group, to);
+}
+
+Status ContainerReader::CheckGroup(const GroupRecord& group,
+                                   std::span<const std::byte> bytes) const {
   for (const ChunkRecord& chunk : index_.ChunksOf(group)) {
-    EBB_TRY(CheckChunk(chunk, to.subspan(chunk.offset - group.offset, chunk.bytes)));
+    EBB_TRY(CheckChunk(chunk, bytes.subspan(chunk.offset - group.offset, chunk.bytes)));
   }
   return {};
 }

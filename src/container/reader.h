@@ -57,6 +57,9 @@ class ContainerReader {
   // The same into `to`, which has exactly group.bytes bytes.
   [[nodiscard]] Status ReadGroupInto(const GroupRecord& group, std::span<std::byte> to) const;
 
+  // Checks the chunks of a group whose bytes were read by other means; `bytes` are all of them.
+  [[nodiscard]] Status CheckGroup(const GroupRecord& group, std::span<const std::byte> bytes) const;
+
   [[nodiscard]] Result<std::string> ReadSideFile(const SideFileRecord& file) const;
 
   // What errors about a chunk name: the tensors that it belongs to and its place in the file.

@@ -354,5 +354,31 @@ TEST_F(RunTest, TokenizeShowsIdsAndPieces) {
   EXPECT_THAT(joined, HasSubstr("Tom has 12 apples."));
 }
 
+// A checkpoint of random weights in a model's shapes goes the whole way.
+TEST_F(CliTest, SyntheticCheckpointsAreCompressedAndRun) {
+  Json config = ReadJsonFile(Golden("deepseek_moonlight") + "/config.json", 1 << 20).value();
+  config["vocab_size"] = 300;
+  config["bos_token_id"] = 298;
+  config["eos_token_id"] = 299;
+  dir_.Write("config.json", config.dump());
+  const std::string model = dir_.Path("model");
+  for (const char* router : {"random", "zipf:1.2"}) {
+    const ProcessResult made = RunShell(EBB_SYNTHETIC " --config " + dir_.Path("config.json") +
+                                        " --seed 5 --router " + router + " -o " + model + " 2>&1");
+    ASSERT_EQ(made.exit_code, 0) << made.output;
+    EXPECT_THAT(made.output, HasSubstr("GB/s"));
+    const std::string packed = dir_.Path("m.ebb");
+    ASSERT_EQ(Ebb("compress " + model + " -o " + packed).exit_code, 0);
+    EXPECT_EQ(EbbJson("verify " + packed + " --against " + model)["violations"], 0);
+    const Json run = EbbJson("run " + packed + " -p 'any text' -n 5");
+    EXPECT_EQ(run["prompt_tokens"], 8);
+    EXPECT_GE(run["token_ids"].size(), 1u);
+    std::filesystem::remove(packed);
+  }
+  const ProcessResult wrong = RunShell(EBB_SYNTHETIC " --router zipf:fast -o " + model + " 2>&1");
+  EXPECT_EQ(wrong.exit_code, 1);
+  EXPECT_THAT(wrong.output, HasSubstr("--router"));
+}
+
 }  // namespace
 }  // namespace ebb
