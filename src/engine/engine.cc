@@ -54,8 +54,8 @@ Status Engine::Load(const EngineOptions& options) {
   kv_pool_ = std::make_unique<KvPool>(decoder_->kv_layout(), plan_.kv_bytes);
   ExpertProvider* experts = nullptr;
   if (files_.packed != nullptr) {
-    packed_experts_ =
-        std::make_unique<PackedExperts>(*files_.packed, pool_, plan_.cache_bytes, plan_.slots);
+    EBB_TRY_ASSIGN(packed_experts_,
+                   PackedExperts::Open(*files_.packed, pool_, plan_.cache_bytes, plan_.slots));
     experts = packed_experts_.get();
   } else {
     EBB_TRY_ASSIGN(resident_experts_,

@@ -19,10 +19,8 @@ void VisitExpertGroups(const PackedSource& packed, Visit visit) {
 
 }  // namespace
 
-PackedExperts::PackedExperts(const PackedSource& packed, const ThreadPool& pool,
-                             uint64_t cache_bytes, int slots)
+PackedExperts::PackedExperts(const PackedSource& packed, const ThreadPool& pool, int slots)
     : packed_(packed),
-      cache_(packed.container(), cache_bytes),
       decoder_(packed, pool),
       experts_per_layer_(static_cast<int32_t>(packed.config().moe.num_experts)) {
   const uint64_t slot_bytes = SlotBytes(packed);
@@ -35,6 +33,14 @@ PackedExperts::PackedExperts(const PackedSource& packed, const ThreadPool& pool,
   });
 }
 
+Result<std::unique_ptr<PackedExperts>> PackedExperts::Open(const PackedSource& packed,
+                                                           const ThreadPool& pool,
+                                                           uint64_t cache_bytes, int slots) {
+  std::unique_ptr<PackedExperts> experts(new PackedExperts(packed, pool, slots));
+  EBB_TRY_ASSIGN(experts->cache_, ExpertCache::Open(packed.container(), cache_bytes));
+  return experts;
+}
+
 uint64_t PackedExperts::SlotBytes(const PackedSource& packed) {
   uint64_t largest = 0;
   VisitExpertGroups(
@@ -45,8 +51,7 @@ uint64_t PackedExperts::SlotBytes(const PackedSource& packed) {
 uint64_t PackedExperts::LeastCacheBytes(const PackedSource& packed) {
   uint64_t largest = 0;
   VisitExpertGroups(packed, [&](size_t g) {
-    const uint64_t bytes = packed.container().index().groups[g].bytes;
-    largest = std::max(largest, ExpertCache::EntryBytes(bytes));
+    largest = std::max(largest, ExpertCache::EntryBytes(packed.container().index().groups[g]));
   });
   return largest;
 }
@@ -54,70 +59,122 @@ uint64_t PackedExperts::LeastCacheBytes(const PackedSource& packed) {
 uint64_t PackedExperts::MostCacheBytes(const PackedSource& packed) {
   uint64_t sum = 0;
   VisitExpertGroups(packed, [&](size_t g) {
-    sum += ExpertCache::EntryBytes(packed.container().index().groups[g].bytes);
+    sum += ExpertCache::EntryBytes(packed.container().index().groups[g]);
   });
   return sum;
 }
 
 void PackedExperts::Begin(LayerId layer, std::span<const ExpertDemand> demands) {
   EBB_CHECK(unreleased_ == 0);
-  layer_ = layer;
-  waiting_.assign(demands.begin(), demands.end());
-  // Those that are in the cache are served first: reading the others might evict them.
-  std::stable_partition(waiting_.begin(), waiting_.end(), [&](const ExpertDemand& demand) {
-    return !cache_.Contains(GroupOf(demand.expert));
+  if (layer.value <= last_layer_) cache_->BeginRound();
+  last_layer_ = layer.value;
+  wanted_.clear();
+  for (const ExpertDemand& demand : demands) {
+    const uint32_t group =
+        group_of_[static_cast<size_t>(layer.value * experts_per_layer_ + demand.expert.value)];
+    wanted_.push_back({demand, group, Stage::kWaitsForRoom, {}});
+  }
+  // Those that are in the cache first: the room for the others might be theirs.
+  for (Wanted& wanted : wanted_) {
+    if (cache_->Contains(wanted.group)) Pin(wanted);
+  }
+  PinWaiting();
+}
+
+void PackedExperts::Pin(Wanted& wanted) {
+  const Result<bool> is_there = cache_->Pin(wanted.group);
+  if (is_there) {
+    wanted.stage = *is_there ? Stage::kThere : Stage::kReading;
+  } else if (is_there.error().code != ErrorCode::kOutOfMemory) {
+    wanted.stage = Stage::kFailed;
+    wanted.status = tl::unexpected(is_there.error());
+  }
+}
+
+// Starts the reads for which there is room.
+void PackedExperts::PinWaiting() {
+  for (Wanted& wanted : wanted_) {
+    if (wanted.stage == Stage::kWaitsForRoom) Pin(wanted);
+  }
+}
+
+void PackedExperts::TakeArrival(const ExpertCache::Arrival& arrival) {
+  for (Wanted& wanted : wanted_) {
+    if (wanted.group != arrival.group) continue;
+    wanted.stage = arrival.status ? Stage::kThere : Stage::kFailed;
+    wanted.status = arrival.status;
+  }
+}
+
+bool PackedExperts::AnyReady() const {
+  return std::ranges::any_of(wanted_, [](const Wanted& wanted) {
+    return wanted.stage == Stage::kThere || wanted.stage == Stage::kFailed;
   });
 }
 
-Result<bool> PackedExperts::GrantEncoded(const ExpertDemand& demand, size_t number,
-                                         std::span<const std::byte> bytes) {
-  if (!EncodedExpert::IsPossible() || demand.rows > MaxEncodedTokens(0)) return false;
+Result<bool> PackedExperts::GrantEncoded(const Wanted& wanted) {
+  if (!EncodedExpert::IsPossible() || wanted.demand.rows > MaxEncodedTokens(0)) return false;
+  const size_t number = granted_.size();
   while (encoded_.size() <= number) encoded_.emplace_back();
   EncodedExpert& expert = encoded_[number];
-  EBB_TRY_ASSIGN(const bool is_taken, expert.Take(packed_, GroupOf(demand.expert), bytes));
-  if (!is_taken || demand.rows > expert.max_tokens()) return false;
-  grants_.push_back({demand.expert, expert.matrices()});
+  EBB_TRY_ASSIGN(const bool is_taken,
+                 expert.Take(packed_, wanted.group, cache_->BytesOf(wanted.group)));
+  if (!is_taken || wanted.demand.rows > expert.max_tokens()) return false;
+  grants_.push_back({wanted.demand.expert, expert.matrices()});
   return true;
 }
 
 std::span<const ExpertGrant> PackedExperts::Next() {
   EBB_CHECK(unreleased_ == 0);
+  while (const auto arrival = cache_->Poll()) TakeArrival(*arrival);
+  PinWaiting();
+  while (!AnyReady()) {
+    const auto arrival = cache_->Wait();
+    if (!arrival) {  // nothing is on its way: one expert alone is too large for the cache
+      for (Wanted& wanted : wanted_) {
+        wanted.stage = Stage::kFailed;
+        wanted.status = MakeError(ErrorCode::kOutOfMemory, "expert cache",
+                                  "an expert does not fit into {} bytes", cache_->capacity_bytes());
+      }
+      break;
+    }
+    TakeArrival(*arrival);
+  }
+
+  // All that is there; what must be decoded first, as far as there are slots.
   grants_.clear();
   jobs_.clear();
-  std::vector<ExpertId> decoding;
-  while (!waiting_.empty() && decoding.size() < slots_.size()) {
-    const ExpertDemand demand = waiting_.back();
-    const uint32_t group = GroupOf(demand.expert);
-    const auto bytes = cache_.Pin(group);
-    if (!bytes) {
-      // No room beside those that are pinned now: it gets its turn when they are done.
-      const bool is_waiting = !decoding.empty() || !pinned_.empty();
-      if (bytes.error().code == ErrorCode::kOutOfMemory && is_waiting) break;
-      grants_.push_back({demand.expert, tl::unexpected(bytes.error())});
-      waiting_.pop_back();
-      continue;
+  decoding_.clear();
+  std::erase_if(wanted_, [&](const Wanted& wanted) {
+    if (wanted.stage == Stage::kFailed) {
+      grants_.push_back({wanted.demand.expert, tl::unexpected(wanted.status.error())});
+      return true;
     }
-    waiting_.pop_back();
-    const Result<bool> is_granted = GrantEncoded(demand, pinned_.size(), *bytes);
+    if (wanted.stage != Stage::kThere) return false;
+    const Result<bool> is_granted = GrantEncoded(wanted);
     if (!is_granted) {
-      cache_.Unpin(group);
-      grants_.push_back({demand.expert, tl::unexpected(is_granted.error())});
-    } else if (*is_granted) {
-      pinned_.push_back(group);
-    } else {
-      jobs_.push_back({group, *bytes, &slots_[decoding.size()], {}});
-      decoding.push_back(demand.expert);
+      cache_->Unpin(wanted.group);
+      grants_.push_back({wanted.demand.expert, tl::unexpected(is_granted.error())});
+      return true;
     }
-  }
+    if (*is_granted) {
+      granted_.push_back(wanted.group);
+      return true;
+    }
+    if (jobs_.size() == slots_.size()) return false;
+    jobs_.push_back({wanted.group, cache_->BytesOf(wanted.group), &slots_[jobs_.size()], {}});
+    decoding_.push_back(wanted.demand.expert);
+    return true;
+  });
   const double start = Now();
   decoder_.Decode(jobs_);
   decode_seconds_ += Now() - start;
   for (size_t i = 0; i < jobs_.size(); ++i) {
-    cache_.Unpin(static_cast<uint32_t>(jobs_[i].group));
+    cache_->Unpin(static_cast<uint32_t>(jobs_[i].group));
     if (jobs_[i].status) {
-      grants_.push_back({decoding[i], jobs_[i].slot->matrices()});
+      grants_.push_back({decoding_[i], jobs_[i].slot->matrices()});
     } else {
-      grants_.push_back({decoding[i], tl::unexpected(jobs_[i].status.error())});
+      grants_.push_back({decoding_[i], tl::unexpected(jobs_[i].status.error())});
     }
   }
   unreleased_ = grants_.size();
@@ -129,12 +186,12 @@ void PackedExperts::Release(ExpertId) {
   EBB_CHECK(unreleased_ > 0);
   if (--unreleased_ > 0) return;
   compute_seconds_ += Now() - granted_at_;
-  for (const uint32_t group : pinned_) cache_.Unpin(group);
-  pinned_.clear();
+  for (const uint32_t group : granted_) cache_->Unpin(group);
+  granted_.clear();
 }
 
 ExpertCounts PackedExperts::counts() const {
-  const ExpertCacheCounts& cache = cache_.counts();
+  const ExpertCacheCounts& cache = cache_->counts();
   ExpertCounts counts;
   counts.requests = cache.requests;
   counts.hits = cache.hits;
@@ -143,7 +200,7 @@ ExpertCounts PackedExperts::counts() const {
   counts.read_seconds = cache.read_seconds;
   counts.decode_seconds = decode_seconds_;
   counts.compute_seconds = compute_seconds_;
-  counts.stall_seconds = cache.read_seconds;  // reads are not overlapped with anything yet
+  counts.stall_seconds = cache.stall_seconds;
   return counts;
 }
 

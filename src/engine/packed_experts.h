@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <vector>
 
 #include "engine/encoded_expert.h"
@@ -29,8 +30,9 @@ struct ExpertCounts {
 class PackedExperts final : public ExpertProvider {
  public:
   // `slots` experts are decoded at a time, each in memory of its own.
-  PackedExperts(const PackedSource& packed, const ThreadPool& pool, uint64_t cache_bytes,
-                int slots);
+  [[nodiscard]] static Result<std::unique_ptr<PackedExperts>> Open(const PackedSource& packed,
+                                                                   const ThreadPool& pool,
+                                                                   uint64_t cache_bytes, int slots);
 
   // The memory that one slot takes: that of the largest decoded expert.
   [[nodiscard]] static uint64_t SlotBytes(const PackedSource& packed);
@@ -44,29 +46,41 @@ class PackedExperts final : public ExpertProvider {
   void Release(ExpertId expert) override;
 
   [[nodiscard]] ExpertCounts counts() const;
-  const ExpertCache& cache() const { return cache_; }
+  const ExpertCache& cache() const { return *cache_; }
 
  private:
-  uint32_t GroupOf(ExpertId expert) const {
-    return group_of_[static_cast<size_t>(layer_.value * experts_per_layer_ + expert.value)];
-  }
+  // An expert of the layer in progress that has not been granted yet.
+  enum class Stage : uint8_t { kWaitsForRoom, kReading, kThere, kFailed };
+  struct Wanted {
+    ExpertDemand demand;
+    uint32_t group;
+    Stage stage;
+    Status status;
+  };
+
+  PackedExperts(const PackedSource& packed, const ThreadPool& pool, int slots);
+
+  void Pin(Wanted& wanted);
+  void PinWaiting();
+  void TakeArrival(const ExpertCache::Arrival& arrival);
+  [[nodiscard]] bool AnyReady() const;
   // Grants an expert as it is, if that is possible and worth it.
-  [[nodiscard]] Result<bool> GrantEncoded(const ExpertDemand& demand, size_t number,
-                                          std::span<const std::byte> bytes);
+  [[nodiscard]] Result<bool> GrantEncoded(const Wanted& wanted);
 
   const PackedSource& packed_;
-  ExpertCache cache_;
+  std::unique_ptr<ExpertCache> cache_;
   ExpertDecoder decoder_;
   std::vector<ExpertSlot> slots_;
   std::deque<EncodedExpert> encoded_;  // as many as were ever granted at once
   int32_t experts_per_layer_;
   std::vector<uint32_t> group_of_;  // by layer x experts_per_layer + expert
 
+  int32_t last_layer_ = -1;
   // Of the layer in progress.
-  LayerId layer_;
-  std::vector<ExpertDemand> waiting_;  // cached ones last, for they are taken from the end
+  std::vector<Wanted> wanted_;
   std::vector<ExpertDecodeJob> jobs_;
-  std::vector<uint32_t> pinned_;  // groups that are being multiplied
+  std::vector<ExpertId> decoding_;  // the jobs' experts
+  std::vector<uint32_t> granted_;   // groups that are pinned until their grants are released
   std::vector<ExpertGrant> grants_;
   size_t unreleased_ = 0;
   double granted_at_ = 0;

@@ -3,76 +3,171 @@
 #include <algorithm>
 #include <bit>
 #include <chrono>
+#include <cmath>
 
 #include "base/checked.h"
-#include "base/hash.h"
 
 namespace ebb {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double Since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+}  // namespace
 
 ExpertCache::ExpertCache(const ContainerReader& reader, uint64_t capacity_bytes)
     : reader_(reader), capacity_bytes_(capacity_bytes), entries_(reader.index().groups.size()) {}
 
-uint64_t ExpertCache::EntryBytes(uint64_t group_bytes) {
-  const uint64_t bytes = group_bytes + kReadSlackBytes;
-  // Steps of a sixteenth to an eighth of the size, whole cache lines at least.
-  const uint64_t step = std::max<uint64_t>(64, std::bit_floor(bytes) / 16);
+Result<std::unique_ptr<ExpertCache>> ExpertCache::Open(const ContainerReader& reader,
+                                                       uint64_t capacity_bytes, ReadMethod method) {
+  std::unique_ptr<ExpertCache> cache(new ExpertCache(reader, capacity_bytes));
+  AsyncReaderOptions options;
+  options.method = method;
+  options.capacity = 1024;
+  EBB_TRY_ASSIGN(cache->reads_, AsyncReader::Open(reader.file(), options));
+  return cache;
+}
+
+uint64_t ExpertCache::EntryBytes(const GroupRecord& group) {
+  const uint64_t bytes = WidenedBytes(group.offset, group.bytes) + kReadSlackBytes;
+  // Steps of a sixteenth to an eighth of the size, whole pages at least.
+  const uint64_t step = std::max<uint64_t>(kReadAlignment, std::bit_floor(bytes) / 16);
   return AlignUp(bytes, step);
 }
 
-Result<std::span<const std::byte>> ExpertCache::Pin(uint32_t group) {
+void ExpertCache::CountUse(uint32_t group, bool is_hit) {
+  Entry& entry = entries_[group];
+  ++counts_.requests;
+  ++(is_hit ? counts_.hits : counts_.misses);
+  entry.last_use = ++uses_;
+  if (!entry.used) used_.push_back(group);
+  entry.used = true;
+}
+
+void ExpertCache::BeginRound() {
+  for (const uint32_t group : used_) {
+    Entry& entry = entries_[group];
+    const bool is_evictable = evictable_.erase(OrderOf(group)) > 0;
+    entry.score += weight_;
+    entry.used = false;
+    if (is_evictable) evictable_.insert(OrderOf(group));
+  }
+  used_.clear();
+  weight_ *= std::exp2(1 / kHalfLife);
+  if (weight_ < 1e200) return;
+  // Only ratios count.
+  std::set<EvictionOrder> evictable;
+  for (Entry& entry : entries_) entry.score /= weight_;
+  for (const EvictionOrder& old : evictable_) evictable.insert(OrderOf(old.group));
+  evictable_ = std::move(evictable);
+  weight_ = 1;
+}
+
+Result<bool> ExpertCache::Pin(uint32_t group) {
   Entry& entry = entries_[group];
   const GroupRecord& record = reader_.index().groups[group];
-  EBB_CHECK(!entry.pinned);
-  if (entry.in_use) {
-    ++counts_.requests;
-    ++counts_.hits;
-    recency_.erase(entry.recency);
+  EBB_CHECK(!entry.pinned && entry.state != State::kReading);
+  if (entry.state == State::kThere) {
+    evictable_.erase(OrderOf(group));
     entry.pinned = true;
-    return std::span<const std::byte>(entry.buffer.span().first(record.bytes));
+    CountUse(group, true);
+    return true;
   }
   AlignedArray<std::byte> buffer;
-  EBB_TRY(MakeRoom(EntryBytes(record.bytes), &buffer));
-  ++counts_.requests;
-  ++counts_.misses;
-  const auto start = std::chrono::steady_clock::now();
-  const auto to = buffer.span().first(record.bytes);
-  const Status read = reader_.ReadGroupInto(record, to);
-  counts_.read_seconds +=
-      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  if (!read) return tl::unexpected(read.error());
-  counts_.bytes_read += record.bytes;
+  EBB_TRY(MakeRoom(EntryBytes(record), &buffer));
+  if (reads_->outstanding() == 0) busy_since_ = Clock::now();
+  if (!reads_->Submit({.tag = group,
+                       .offset = record.offset,
+                       .bytes = record.bytes,
+                       .buffer = buffer.span(),
+                       .urgent = false})) {
+    return MakeError(ErrorCode::kOutOfMemory, "expert cache", "too many reads at once");
+  }
   used_bytes_ += buffer.size();
   entry.buffer = std::move(buffer);
-  entry.in_use = true;
+  entry.state = State::kReading;
   entry.pinned = true;
-  return std::span<const std::byte>(entry.buffer.span().first(record.bytes));
+  CountUse(group, false);
+  return false;
 }
 
 void ExpertCache::Unpin(uint32_t group) {
   Entry& entry = entries_[group];
-  EBB_CHECK(entry.pinned);
+  EBB_CHECK(entry.pinned && entry.state == State::kThere);
   entry.pinned = false;
-  entry.recency = recency_.insert(recency_.end(), group);
+  evictable_.insert(OrderOf(group));
+}
+
+std::optional<ExpertCache::Arrival> ExpertCache::Poll() {
+  const auto completion = reads_->Poll();
+  if (!completion) return std::nullopt;
+  return Accept(*completion);
+}
+
+std::optional<ExpertCache::Arrival> ExpertCache::Wait() {
+  const auto start = Clock::now();
+  const auto completion = reads_->Wait();
+  if (!completion) return std::nullopt;
+  counts_.stall_seconds += Since(start);
+  return Accept(*completion);
+}
+
+ExpertCache::Arrival ExpertCache::Accept(const ReadCompletion& completion) {
+  const auto group = static_cast<uint32_t>(completion.tag);
+  Entry& entry = entries_[group];
+  const GroupRecord& record = reader_.index().groups[group];
+  if (reads_->outstanding() == 0) counts_.read_seconds += Since(busy_since_);
+  Arrival arrival{group, {}};
+  if (completion.bytes) {
+    counts_.bytes_read += record.bytes;
+    arrival.status = reader_.CheckGroup(record, *completion.bytes);
+  } else {
+    arrival.status = tl::unexpected(completion.bytes.error());
+  }
+  if (arrival.status) {
+    entry.state = State::kThere;
+    return arrival;
+  }
+  used_bytes_ -= entry.buffer.size();
+  entry.buffer = {};
+  entry.state = State::kAbsent;
+  entry.pinned = false;
+  return arrival;
+}
+
+std::span<const std::byte> ExpertCache::BytesOf(uint32_t group) const {
+  const Entry& entry = entries_[group];
+  const GroupRecord& record = reader_.index().groups[group];
+  EBB_CHECK(entry.pinned && entry.state == State::kThere);
+  return entry.buffer.span().subspan(record.offset % kReadAlignment, record.bytes);
 }
 
 // Evicts until `bytes` fit, and gives a buffer of that size: the last evicted one if it has it.
 Status ExpertCache::MakeRoom(uint64_t bytes, AlignedArray<std::byte>* buffer) {
+  uint64_t evictable_bytes = 0;
+  for (auto at = evictable_.begin();
+       used_bytes_ + bytes > capacity_bytes_ + evictable_bytes && at != evictable_.end(); ++at) {
+    evictable_bytes += entries_[at->group].buffer.size();
+  }
+  if (used_bytes_ + bytes > capacity_bytes_ + evictable_bytes) {
+    return MakeError(ErrorCode::kOutOfMemory, "expert cache",
+                     "an expert of {} bytes does not fit beside what is in use in {} bytes", bytes,
+                     capacity_bytes_);
+  }
   while (used_bytes_ + bytes > capacity_bytes_) {
-    if (recency_.empty()) {
-      return MakeError(ErrorCode::kOutOfMemory, "expert cache",
-                       "an expert of {} bytes does not fit beside what is in use in {} bytes",
-                       bytes, capacity_bytes_);
-    }
-    Entry& oldest = entries_[recency_.front()];
-    recency_.pop_front();
-    used_bytes_ -= oldest.buffer.size();
-    oldest.in_use = false;
-    *buffer = std::move(oldest.buffer);
-    oldest.buffer = {};
+    Entry& least = entries_[evictable_.begin()->group];
+    evictable_.erase(evictable_.begin());
+    used_bytes_ -= least.buffer.size();
+    least.state = State::kAbsent;
+    *buffer = std::move(least.buffer);
+    least.buffer = {};
   }
   if (buffer->size() != bytes) {
     *buffer = {};  // before the new one is there: never both
-    *buffer = AlignedArray<std::byte>(bytes);
+    *buffer = AlignedArray<std::byte>(bytes, kReadAlignment);
   }
   return {};
 }
