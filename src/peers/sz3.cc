@@ -95,7 +95,7 @@ class Sz3Codec final : public Codec {
       info_.reason = kHowToInstall;
     } else if (!info_.available) {
       info_.reason = fmt::format(
-          "{} is an SZ3 before 3.2, which has no nopred: install SZ3 3.2 or later from "
+          "{} is an SZ3 before 3.2, which cannot do that: install SZ3 3.2 or later from "
           "github.com/szcompressor/SZ3 with cmake, and build ebb again with CMAKE_PREFIX_PATH set "
           "to it",
           backend->Describe());
@@ -121,14 +121,18 @@ class Sz3Codec final : public Codec {
     // Beyond this, float32 itself would be smaller; the constant is for headers and tables.
     EBB_TRY_ASSIGN(const SharedMemory shared,
                    SharedMemory::Create(2 * array.values.size_bytes() + (1 << 20)));
-    EBB_TRY_ASSIGN(const size_t size, RunIsolated(shared, LimitsFor(array.values.size()),
-                                                  info_.name, [&](std::span<std::byte> to) {
-                                                    return FindBackend()->Encode(
-                                                        array, double{bound}, algorithm_,
-                                                        folder.path(), to);
-                                                  }));
+    const Result<size_t> size = RunIsolated(
+        shared, LimitsFor(array.values.size()), info_.name, [&](std::span<std::byte> to) {
+          return FindBackend()->Encode(array, double{bound}, algorithm_, folder.path(), to);
+        });
+    if (!size) {
+      return MakeError(ErrorCode::kUnsupported, info_.name,
+                       "SZ3 cannot encode this array (its process {}). Versions before 3.2 fail on "
+                       "NaN and infinities, the filters of later ones on less than 1000 values",
+                       size.error().message);
+    }
     encoded.stream.assign(shared.bytes().begin(),
-                          shared.bytes().begin() + static_cast<ptrdiff_t>(size));
+                          shared.bytes().begin() + static_cast<ptrdiff_t>(*size));
     return encoded;
   }
 

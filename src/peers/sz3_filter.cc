@@ -5,7 +5,8 @@
 //   3.1 (hdf5plugin 7 and earlier): rank, type, dimensions, then the bound's mode and four bounds
 //   as
 //       doubles, high word first. The algorithm comes from the file sz3.config in the working
-//       directory if the plugin's global `loadConfigFile` is set, and is the default one otherwise.
+//       directory if the plugin's globals `loadConfigFile` and `freshCdValues` are set, and is the
+//       default one otherwise.
 //   3.2 and later: SZ3's serialized configuration, algorithm included.
 // Both pass arrays of fewer than 20 values through as they are.
 #include <dlfcn.h>
@@ -106,15 +107,21 @@ ClientData ClientData32(uint64_t rows, uint64_t cols, double bound, Sz3Algorithm
 
 class Sz3Filter final : public Sz3Backend {
  public:
-  Sz3Filter(std::string path, const FilterClass* filter, int* load_config)
-      : path_(std::move(path)), filter_(filter), load_config_(load_config) {}
+  // The globals are those of generation 3.1; null in later ones.
+  Sz3Filter(std::string path, const FilterClass* filter, int* load_config, int* fresh_values)
+      : path_(std::move(path)),
+        filter_(filter),
+        load_config_(load_config),
+        fresh_values_(fresh_values) {}
 
   std::string Describe() const override {
     return fmt::format("HDF5 filter {} of {}", kFilterId, path_);
   }
   // SZ3 3.1 has no "nopred".
   bool Supports(Sz3Algorithm algorithm) const override {
-    return load_config_ == nullptr || algorithm != Sz3Algorithm::kNoPred;
+    if (load_config_ == nullptr) return true;
+    return algorithm == Sz3Algorithm::kInterpLorenzo ||
+           (algorithm == Sz3Algorithm::kLorenzoReg && fresh_values_ != nullptr);
   }
 
   bool NeedsFolder(Sz3Algorithm algorithm) const override {
@@ -159,6 +166,7 @@ class Sz3Filter final : public Sz3Backend {
         bound);
     const bool written = std::fwrite(text.data(), 1, text.size(), file) == text.size();
     *load_config_ = 1;
+    *fresh_values_ = 1;
     return std::fclose(file) == 0 && written;
   }
 
@@ -178,7 +186,8 @@ class Sz3Filter final : public Sz3Backend {
 
   std::string path_;
   const FilterClass* filter_;
-  int* load_config_;  // of generation 3.1; null in later ones
+  int* load_config_;
+  int* fresh_values_;
 };
 
 // The plugin in a shared library, if it is one of filter 32024. A library stays loaded for good.
@@ -191,7 +200,8 @@ std::unique_ptr<Sz3Backend> LoadPlugin(const std::string& path) {
       get_info == nullptr ? nullptr : static_cast<const FilterClass*>(get_info());
   if (filter == nullptr || filter->id != kFilterId || filter->filter == nullptr) return nullptr;
   return std::make_unique<Sz3Filter>(path, filter,
-                                     static_cast<int*>(dlsym(library, "loadConfigFile")));
+                                     static_cast<int*>(dlsym(library, "loadConfigFile")),
+                                     static_cast<int*>(dlsym(library, "freshCdValues")));
 }
 
 }  // namespace
