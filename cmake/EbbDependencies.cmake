@@ -14,6 +14,7 @@ pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)
 # (zfp's own package file wants OpenMP for C, which nothing here needs.)
 find_path(EBB_ZFP_INCLUDE zfp.h)
 find_library(EBB_ZFP_LIBRARY zfp)
+pkg_check_modules(ZSTD QUIET IMPORTED_TARGET libzstd)  # what SZ3's package file links to
 find_package(SZ3 3.2 QUIET)
 if(EBB_BUILD_TESTS)
   find_package(GTest REQUIRED)

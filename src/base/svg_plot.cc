@@ -191,7 +191,7 @@ class SvgWriter {
     height_ = kPanelHeight - kTop - kBottom;
     Text(x0_ + width_ / 2, top + kTop - 12, "middle", "font-weight=\"bold\"", panel.title);
     Frame(panel);
-    for (const bool bold : {false, true}) {
+    for (const bool bold : {true, false}) {
       for (const PlotSeries& series : panel.series) {
         if (series.bold == bold) Series(series);
       }

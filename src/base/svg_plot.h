@@ -22,7 +22,7 @@ struct PlotSeries {
   PlotColour colour = PlotColour::kBlue;
   PlotMarker marker = PlotMarker::kCircle;
   PlotLine line = PlotLine::kSolid;
-  bool bold = false;  // drawn thicker, and over the others
+  bool bold = false;  // drawn thicker, and under the others
 };
 
 struct PlotPanel {

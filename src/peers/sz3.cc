@@ -16,11 +16,13 @@ namespace {
 
 constexpr uint64_t kMaxElements = uint64_t{1} << 31;  // dimensions and sizes are 32 bits somewhere
 
-constexpr char kHowToInstall[] =
-    "no SZ3 found. Either: python3 -m venv sz3 && sz3/bin/pip install hdf5plugin && export "
-    "HDF5_PLUGIN_PATH=$(echo sz3/lib/python3*/site-packages/hdf5plugin/plugins); or, for all "
-    "algorithms, install SZ3 3.2 or later from github.com/szcompressor/SZ3 with cmake, and build "
-    "ebb again with CMAKE_PREFIX_PATH set to it";
+// Installed by the user, so that nobody needs HDF5 or SZ3 to use the rest.
+constexpr char kBuildNewer[] =
+    "install SZ3 3.2 or later from github.com/szcompressor/SZ3 with cmake, and build ebb again: "
+    "cmake --preset release -DSZ3_ROOT=WHERE_IT_IS && make build";
+constexpr char kFetchFilter[] =
+    "python3 -m venv sz3 && sz3/bin/pip install hdf5plugin && export HDF5_PLUGIN_PATH=$(echo "
+    "$PWD/sz3/lib/python3*/site-packages/hdf5plugin/plugins)";
 
 const char* NameOf(Sz3Algorithm algorithm) {
   switch (algorithm) {
@@ -92,13 +94,13 @@ class Sz3Codec final : public Codec {
     info_.name = NameOf(algorithm);
     info_.available = backend != nullptr && backend->Supports(algorithm);
     if (backend == nullptr) {
-      info_.reason = kHowToInstall;
+      info_.reason =
+          algorithm == Sz3Algorithm::kNoPred
+              ? fmt::format("no SZ3 found: {}", kBuildNewer)
+              : fmt::format("no SZ3 found. Either: {}; or {}", kFetchFilter, kBuildNewer);
     } else if (!info_.available) {
-      info_.reason = fmt::format(
-          "{} is an SZ3 before 3.2, which cannot do that: install SZ3 3.2 or later from "
-          "github.com/szcompressor/SZ3 with cmake, and build ebb again with CMAKE_PREFIX_PATH set "
-          "to it",
-          backend->Describe());
+      info_.reason = fmt::format("{} is an SZ3 before 3.2, which cannot do that: {}",
+                                 backend->Describe(), kBuildNewer);
     } else {
       info_.reason = fmt::format("{}; {}", MeaningOf(algorithm), backend->Describe());
     }

@@ -1,13 +1,7 @@
 #include "peers/sz3_backend.h"
 
 #if EBB_HAVE_SZ3
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wall"
-#pragma GCC diagnostic ignored "-Wextra"
-#pragma GCC diagnostic ignored "-Wunused-parameter"
-#pragma GCC diagnostic ignored "-Wsign-compare"
 #include <SZ3/api/sz.hpp>
-#pragma GCC diagnostic pop
 
 #include <algorithm>
 #endif

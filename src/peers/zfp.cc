@@ -26,7 +26,8 @@ const CodecInfo& ZfpInfo() {
     ", fixed accuracy; keeps the bound unless magnitudes span more "
     "than 2^24 bounds; no NaN or infinity"
 #else
-    "this build has no libzfp: apt-get install libzfp-dev, delete build/release and `make build`"
+    "this build has no libzfp. Install it and build again: apt-get install libzfp-dev && cmake "
+    "--preset release && make build"
 #endif
   };
   return kInfo;

@@ -14,7 +14,8 @@ namespace {
 class CorruptStreamTest : public ::testing::TestWithParam<const Codec*> {
  protected:
   void SetUp() override {
-    if (!GetParam()->info().available) GTEST_SKIP() << GetParam()->info().reason;
+    if (!GetParam()->info().available)
+      GTEST_SKIP() << GetParam()->info().name << " is not here: see `ebb codec list`";
   }
   // Each decode of a foreign codec starts a process.
   bool foreign() const { return GetParam()->info().name.starts_with("sz3"); }
