@@ -96,6 +96,7 @@ Result<int> Run(const Options& options) {
   if (!options.json) {
     fmt::print("{}; one core, medians of {} interleaved runs; Gweights/s\n\n{}\n", MachineName(),
                options.runs, CodecTableHead());
+    std::fflush(stdout);
   }
   Bench bench(options, codecs);
   for (const BenchInput& input : inputs) bench.Measure(input);
