@@ -4,7 +4,7 @@
 JOBS ?= $(shell nproc)
 BUILD = build/release
 
-.PHONY: all build demo test bench format check clean
+.PHONY: all build demo test peers bench format check clean
 
 all: build
 
@@ -23,7 +23,11 @@ demo: build
 # All tests but the long ones.
 test: $(BUILD)/build.ninja
 	@cmake --build --preset release -j $(JOBS)
-	@ctest --preset release --progress -j $(JOBS)
+	@HDF5_PLUGIN_PATH=$${HDF5_PLUGIN_PATH:-$$(tools/peers.sh --path)} ctest --preset release --progress -j $(JOBS)
+
+# Real SZ3 from the Python registry, into build/peers, for `make test` and for comparisons.
+peers:
+	@tools/peers.sh
 
 # Figures for README and docs/performance.md, each beside its physical limit.
 bench: build

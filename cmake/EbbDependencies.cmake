@@ -11,6 +11,12 @@ pkg_check_modules(hwy REQUIRED IMPORTED_TARGET libhwy)
 pkg_check_modules(liburing REQUIRED IMPORTED_TARGET liburing)
 pkg_check_modules(pcre2 REQUIRED IMPORTED_TARGET libpcre2-8)
 pkg_check_modules(utf8proc REQUIRED IMPORTED_TARGET libutf8proc)
+# Optional: codecs to compare with (src/peers). `ebb codec list` says what is missing.
+# (zfp's own package file wants OpenMP for C, which nothing here needs.)
+find_path(EBB_ZFP_INCLUDE zfp.h)
+find_library(EBB_ZFP_LIBRARY zfp)
+pkg_check_modules(ZSTD QUIET IMPORTED_TARGET libzstd)  # what SZ3's package file links to
+find_package(SZ3 3.2 QUIET)
 if(EBB_BUILD_TESTS)
   find_package(GTest REQUIRED)
 endif()

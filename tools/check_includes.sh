@@ -9,15 +9,16 @@ base:
 arch: base
 checkpoint: base arch
 codec: base
+peers: base codec
 container: base
-packed: base arch codec container
-pack: base arch checkpoint codec container packed
+packed: base arch codec peers container
+pack: base arch checkpoint codec peers container packed
 kernels: base codec
 offload: base container
 model: base arch kernels
 text: base
-engine: base arch checkpoint codec container packed kernels offload model text
-api: base arch checkpoint codec container packed pack kernels offload model text engine
+engine: base arch checkpoint codec peers container packed kernels offload model text
+api: base arch checkpoint codec peers container packed pack kernels offload model text engine
 cli: *
 '
 

@@ -2,7 +2,7 @@
 
 #include "base/checked.h"
 #include "codec/bound.h"
-#include "codec/codec.h"
+#include "peers/codecs.h"
 
 namespace ebb {
 

@@ -8,7 +8,7 @@
 #include "base/units.h"
 #include "cli/command.h"
 #include "codec/bound.h"
-#include "codec/codec.h"
+#include "peers/codecs.h"
 
 namespace ebb {
 namespace {
@@ -71,6 +71,11 @@ Result<int> Roundtrip(const RoundtripOptions& options) {
                               ? ForOption(codec.error(), "--codec")
                               : codec.error());
   }
+  const CodecInfo& info = (*codec)->info();
+  const bool has_size = info.kind != CodecKind::kNoise;
+  if (!has_size && !options.stream.empty()) {
+    return UsageError("--stream", fmt::format("{} only adds noise and has no stream", info.name));
+  }
   EBB_TRY_ASSIGN(const NpyArray array, ReadNpy(options.input));
   MagnitudeSum sum;
   sum.Add(array.values);
@@ -89,17 +94,17 @@ Result<int> Roundtrip(const RoundtripOptions& options) {
   const ErrorFigures errors = Compare(array.values, decoded);
   EBB_TRY(WriteNpy(options.output, array.shape, decoded));
   if (!options.stream.empty()) EBB_TRY(WriteStream(options.stream, encoded.stream));
-  const double bits = static_cast<double>(encoded.stream.size() + encoded.side_bytes) * 8 /
-                      static_cast<double>(array.values.size());
-  const CodecInfo& info = (*codec)->info();
+  const double bits = has_size ? static_cast<double>(encoded.stream.size() + encoded.side_bytes) *
+                                     8 / static_cast<double>(array.values.size())
+                               : NAN;
   if (options.json) {
     OrderedJson json;
     json["codec"] = info.name;
     json["bound_abs"] = bound;
     json["guaranteed"] = info.guaranteed;
     json["elements"] = array.values.size();
-    json["stream_bytes"] = encoded.stream.size();
-    json["side_bytes"] = encoded.side_bytes;
+    json["stream_bytes"] = has_size ? OrderedJson(encoded.stream.size()) : OrderedJson(nullptr);
+    json["side_bytes"] = has_size ? OrderedJson(encoded.side_bytes) : OrderedJson(nullptr);
     json["bits_per_weight"] = FiniteOrNull(bits);
     json["entropy_bits_per_weight"] = encoded.entropy_bits_per_weight
                                           ? OrderedJson(*encoded.entropy_bits_per_weight)
@@ -112,9 +117,13 @@ Result<int> Roundtrip(const RoundtripOptions& options) {
     json["decode_seconds"] = decode_seconds;
     PrintJson(json);
   } else {
-    fmt::print("{} at an absolute bound of {:.6g}: {} values in {} bytes, {:.4f} bits a value\n",
-               info.name, bound, FormatCount(array.values.size()),
-               FormatCount(encoded.stream.size() + encoded.side_bytes), bits);
+    fmt::print("{} at an absolute bound of {:.6g}: {} values", info.name, bound,
+               FormatCount(array.values.size()));
+    if (has_size) {
+      fmt::print(" in {} bytes, {:.4f} bits a value",
+                 FormatCount(encoded.stream.size() + encoded.side_bytes), bits);
+    }
+    fmt::print("\n");
     fmt::print("largest error {:.6g} ({:.6f} x the bound{}), RMS error {:.6g}\n", errors.max_error,
                bound > 0 ? errors.max_error / double{bound} : 0.0,
                info.guaranteed ? "" : ", not guaranteed", errors.rmse);
@@ -143,7 +152,7 @@ int List(bool json_wanted) {
   }
   for (const auto& codec : Codecs()) {
     const CodecInfo& info = codec->info();
-    fmt::print("{:<16} {:<14} {:<14} {}\n", info.name,
+    fmt::print("{:<20} {:<14} {:<14} {}\n", info.name,
                info.guaranteed ? "guaranteed" : "no guarantee",
                info.available ? "available" : "not available", info.reason);
   }

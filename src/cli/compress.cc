@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "pack/compress.h"
 #include "packed/chunk_values.h"
+#include "peers/codecs.h"
 
 namespace ebb {
 namespace {
@@ -28,13 +29,26 @@ struct Options {
 
 Result<CompressOptions> ParseOptions(const Options& options, const ModelConfig& config) {
   CompressOptions parsed;
-  if (options.codec != "ebb" && options.codec != kCodecEbbFast) {
-    return UsageError("--codec", fmt::format("\"{}\" is not available; this version has ebb:fast",
-                                             options.codec));
+  auto codec = FindCodec(options.codec);
+  if (!codec) {
+    return tl::unexpected(codec.error().code == ErrorCode::kInvalidArgument
+                              ? ForOption(codec.error(), "--codec")
+                              : codec.error());
   }
+  const CodecInfo& info = (*codec)->info();
+  if (info.kind == CodecKind::kNoise) {
+    return UsageError("--codec", fmt::format("{} simulates a codec and cannot be stored; try it "
+                                             "with `ebb codec roundtrip`",
+                                             info.name));
+  }
+  if (info.name != kCodecEbbFast) parsed.peer = *codec;
   auto scope = ParseBoundScope(options.scope);
   if (!scope) return tl::unexpected(ForOption(scope.error(), "--scope"));
   parsed.scope = *scope;
+  if (parsed.peer != nullptr && parsed.scope == BoundScope::kRow) {
+    return UsageError("--scope",
+                      fmt::format("{} has one bound a matrix; write expert or tensor", info.name));
+  }
   if (!options.plan.empty()) {
     EBB_TRY_ASSIGN(const Json json, ReadJsonFile(options.plan, kMaxPlanBytes));
     EBB_TRY(ReadBoundPlan(json, config, options.plan, &parsed.plan));
@@ -84,7 +98,7 @@ void PrintReport(const Options& options, const CompressOptions& parsed,
   if (options.json) {
     OrderedJson json;
     json["file"] = options.output;
-    json["codec"] = kCodecEbbFast;
+    json["codec"] = parsed.peer != nullptr ? parsed.peer->info().name : kCodecEbbFast;
     json["bound"] = parsed.plan.default_bound.ToString();
     json["scope"] = options.scope;
     json["dense_bound"] = parsed.plan.dense_bound.ToString();

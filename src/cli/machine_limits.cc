@@ -1,9 +1,13 @@
 #include "cli/machine_limits.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <fstream>
 
+#include "base/checked.h"
 #include "base/threads.h"
 #include "codec/chunk_decoder.h"
 
@@ -44,7 +48,13 @@ namespace ebb {
 HWY_EXPORT(ReadAll);
 
 // 512 MiB: more than the last-level cache of any processor.
-RamReader::RamReader() : memory_(size_t{64} << 20, 1) {}
+RamReader::RamReader() : memory_(size_t{64} << 20, 1) {
+  // Codecs that run in a child process would pay for copying the table of these pages.
+  const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
+  const auto begin = AlignUp(reinterpret_cast<uintptr_t>(memory_.data()), page);
+  const auto end = reinterpret_cast<uintptr_t>(memory_.data() + memory_.size()) & ~(page - 1);
+  (void)madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTFORK);
+}
 
 double RamReader::Measure() {
   const auto start = std::chrono::steady_clock::now();

@@ -1,6 +1,7 @@
 // Every codec behind one interface: whole arrays to bytes and back, for comparison and for study.
 //
-// To add one: derive from Codec in a file of its own, and name it in Codecs() (codec.cc).
+// To add one: derive from Codec in a file of its own in src/peers, and name it in Codecs()
+// (peers/codecs.cc). docs/codecs.md shows how.
 #pragma once
 
 #include <cstddef>
@@ -16,11 +17,18 @@
 
 namespace ebb {
 
+enum class CodecKind : uint8_t {
+  kBounded,     // codes to the bound that is asked for
+  kFixedWidth,  // spends the same bits whatever the bound is
+  kNoise,       // simulates a codec by adding noise: its "stream" is the values, and has no size
+};
+
 struct CodecInfo {
   std::string name;         // "ebb:fast", "sz3:nopred"
   bool guaranteed = false;  // every finite value keeps the bound, NaN and infinities their bits
   bool available = true;
   std::string reason;  // what it is; if it is not available, what to install
+  CodecKind kind = CodecKind::kBounded;
 };
 
 // A 1-D (rows = 1) or 2-D array of float32, row-major.
@@ -42,8 +50,8 @@ class Codec {
   virtual ~Codec() = default;
   virtual const CodecInfo& info() const = 0;
 
-  // `bound` is absolute; 0 asks for lossless coding (kUnsupported if the codec has none). `seed` is
-  // for codecs that draw random numbers.
+  // `bound` is absolute; 0 asks for lossless coding (kUnsupported if the codec has none, or if the
+  // array holds what it cannot code at all). `seed` is for codecs that draw random numbers.
   [[nodiscard]] virtual Result<EncodedArray> Encode(const ArrayView& array, float bound,
                                                     uint64_t seed) const = 0;
 
@@ -52,13 +60,6 @@ class Codec {
   [[nodiscard]] virtual Status Decode(std::span<const std::byte> stream, uint64_t rows,
                                       uint64_t cols, float bound, float* out) const = 0;
 };
-
-// All codecs of this build, available or not.
-[[nodiscard]] std::span<const std::unique_ptr<Codec>> Codecs();
-
-// By name ("ebb" is "ebb:fast"). An unknown name is kInvalidArgument with the known ones, an
-// unavailable codec kUnsupported with what to install.
-[[nodiscard]] Result<const Codec*> FindCodec(std::string_view name);
 
 // The codec of this project; `ebb:fast`.
 [[nodiscard]] std::unique_ptr<Codec> MakeEbbCodec();

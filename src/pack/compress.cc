@@ -24,7 +24,13 @@ using Clock = std::chrono::steady_clock;
 // The codecs of a file, by number.
 constexpr uint8_t kEbbCodec = 0;
 constexpr uint8_t kRawCodec = 1;
-constexpr std::array<std::string_view, 2> kCodecNames = {kCodecEbbFast, kCodecRaw};
+constexpr uint8_t kPeerCodec = 2;
+
+std::vector<std::string> CodecNames(const CompressOptions& options) {
+  std::vector<std::string> names = {std::string(kCodecEbbFast), std::string(kCodecRaw)};
+  if (options.peer != nullptr) names.push_back(options.peer->info().name);
+  return names;
+}
 
 constexpr uint64_t kGroupRecordBytes = 24;
 constexpr uint64_t kChunkRecordBytes = 16;
@@ -48,7 +54,8 @@ class Compressor {
     std::vector<Task> tasks;
     for (size_t g = 0; g < groups_.size(); ++g) {
       EBB_TRY_ASSIGN(auto encoder,
-                     GroupEncoder::Create(source_, TensorsOf(g), BoundOf(g), ScopeOf(g)));
+                     GroupEncoder::Create(source_, TensorsOf(g), BoundOf(g), ScopeOf(g),
+                                          groups_[g].routed_expert ? options_.peer : nullptr));
       for (const TensorSpec& tensor : TensorsOf(g)) progress_.total += tensor.elements();
       if (g < writer_.groups_written()) {
         for (const TensorSpec& tensor : TensorsOf(g)) progress_.done += tensor.elements();
@@ -164,7 +171,7 @@ class Compressor {
       record.name = tensor.name;
       record.dtype = static_cast<uint8_t>(encoder.dtype_of(t));
       record.shape = tensor.shape;
-      record.codec = raw ? kRawCodec : kEbbCodec;
+      record.codec = encoder.uses_peer() ? kPeerCodec : raw ? kRawCodec : kEbbCodec;
       record.bound_kind = static_cast<uint8_t>(encoder.bound().kind);
       record.bound_value = encoder.bound().value;
       record.bound_abs = encoder.LargestBound(t);
@@ -186,10 +193,14 @@ class Compressor {
   std::vector<uint8_t> code_bytes_;  // of its tensors
 };
 
+std::string CodecName(const CompressOptions& options) {
+  return options.peer != nullptr ? options.peer->info().name : std::string(kCodecEbbFast);
+}
+
 uint64_t KeyOf(const WeightSource& source, const CompressOptions& options) {
   std::string text =
-      fmt::format("{}|{}|{}|{}|{}", kVersion, kFormatVersion, options.source_fingerprint,
-                  BoundScopeName(options.scope), options.plan.Fingerprint());
+      fmt::format("{}|{}|{}|{}|{}|{}", kVersion, kFormatVersion, options.source_fingerprint,
+                  BoundScopeName(options.scope), options.plan.Fingerprint(), CodecName(options));
   for (const auto& [name, content] : source.side_files()) text += "|" + name + "|" + content;
   return Xxh3(std::as_bytes(std::span(text)));
 }
@@ -197,7 +208,7 @@ uint64_t KeyOf(const WeightSource& source, const CompressOptions& options) {
 std::string Attributes(const CompressOptions& options) {
   OrderedJson json;
   json["producer"] = fmt::format("ebb {}", kVersion);
-  json["codec"] = kCodecEbbFast;
+  json["codec"] = CodecName(options);
   json["bound"] = options.plan.default_bound.ToString();
   json["scope"] = BoundScopeName(options.scope);
   json["dense_bound"] = options.plan.dense_bound.ToString();
@@ -216,7 +227,7 @@ Result<CompressReport> Compress(const WeightSource& source, const std::string& p
   Compressor compressor(source, options, *writer);
   EBB_TRY(compressor.Run(threads));
   EBB_TRY_ASSIGN(const uint64_t file_bytes,
-                 writer->Finish(Attributes(options), {kCodecNames.begin(), kCodecNames.end()}));
+                 writer->Finish(Attributes(options), CodecNames(options)));
   CompressReport report = compressor.Report();
   report.file_bytes = file_bytes;
   report.resumed_groups = resumed;

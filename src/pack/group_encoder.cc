@@ -79,9 +79,10 @@ struct GroupEncoder::PieceWeights {
 Result<std::unique_ptr<GroupEncoder>> GroupEncoder::Create(const WeightSource& source,
                                                            std::span<const TensorSpec> tensors,
                                                            const ErrorBound& bound,
-                                                           BoundScope scope) {
-  std::unique_ptr<GroupEncoder> encoder(new GroupEncoder(source, tensors, bound, scope));
-  bool joined = scope == BoundScope::kExpert;
+                                                           BoundScope scope, const Codec* peer) {
+  EBB_CHECK(peer == nullptr || scope != BoundScope::kRow);
+  std::unique_ptr<GroupEncoder> encoder(new GroupEncoder(source, tensors, bound, scope, peer));
+  bool joined = scope == BoundScope::kExpert && peer == nullptr;
   size_t scopes = 0;
   for (const TensorSpec& tensor : tensors) {
     EBB_TRY_ASSIGN(const DType dtype, source.DTypeOf(tensor));
@@ -154,6 +155,7 @@ Status GroupEncoder::FindBounds(const PieceWeights* all) {
     }
   }
   for (const MagnitudeSum& sum : sums_) bounds_.push_back(AbsoluteBound(bound_, sum.Mean()));
+  uses_peer_ = peer_ != nullptr && std::find(bounds_.begin(), bounds_.end(), 0.0f) == bounds_.end();
   return {};
 }
 
@@ -220,6 +222,11 @@ Status GroupEncoder::EncodeChunk(const ChunkSpan& chunk, std::span<const std::by
   sum.Add(values);
   statistics.magnitude_sum = sum.sum;
   statistics.finite = sum.count;
+  if (uses_peer_) {
+    EBB_TRY(EncodePeerChunk(chunk, values, &statistics, out));
+    out->statistics.Add(statistics);
+    return {};
+  }
   if (bound_.kind == BoundKind::kLossless) {
     encoder->EncodeWords(words, width, row, &out->bytes);
   } else {
@@ -252,6 +259,47 @@ Status GroupEncoder::EncodeChunk(const ChunkSpan& chunk, std::span<const std::by
   const Status checked = Check(chunk, words, std::span(out->bytes).subspan(start, bytes));
   out->bytes.resize(start + bytes);
   return checked;
+}
+
+// Another codec's bytes are decoded at once, like all others: what it promises is held, what it
+// does not is measured.
+Status GroupEncoder::EncodePeerChunk(const ChunkSpan& chunk, std::span<const float> values,
+                                     EncodeStatistics* statistics, EncodedPiece* out) const {
+  const std::string& name = tensors_[chunk.tensor].name;
+  const float bound = BoundsOf(chunk).bounds[0];
+  const uint64_t cols = tensors_[chunk.tensor].cols();
+  if (cols > UINT32_MAX) {
+    return MakeError(ErrorCode::kUnsupported, name, "rows of {} weights are too long", cols);
+  }
+  const uint64_t rows = values.size() / cols;
+  auto encoded = peer_->Encode({values, rows, cols}, bound, 0);
+  if (!encoded) return tl::unexpected(std::move(encoded).error().In(name));
+  std::vector<float> decoded(values.size());
+  if (Status status = peer_->Decode(encoded->stream, rows, cols, bound, decoded.data()); !status) {
+    return tl::unexpected(std::move(status).error().In(name));
+  }
+  bool kept = true;
+  for (size_t i = 0; i < values.size(); ++i) {
+    const bool same = std::bit_cast<uint32_t>(values[i]) == std::bit_cast<uint32_t>(decoded[i]);
+    const double error = same ? 0 : std::abs(double{decoded[i]} - double{values[i]});
+    if (std::isfinite(values[i])) {
+      statistics->max_error_over_bound = std::max(
+          statistics->max_error_over_bound, std::isnan(error) ? INFINITY : error / double{bound});
+      statistics->squared_error += error * error;
+    }
+    kept &= same || error <= double{bound};
+  }
+  if (peer_->info().guaranteed && !kept) {
+    return MakeError(ErrorCode::kCorrupt, name, "{} broke its promise; this is a bug of ebb",
+                     peer_->info().name);
+  }
+  const PeerChunkHeader header = {bound, static_cast<uint32_t>(cols)};
+  const auto head = std::as_bytes(std::span(&header, 1));
+  out->bytes.insert(out->bytes.end(), head.begin(), head.end());
+  out->bytes.insert(out->bytes.end(), encoded->stream.begin(), encoded->stream.end());
+  out->chunks.push_back({static_cast<uint32_t>(sizeof(header) + encoded->stream.size()),
+                         static_cast<uint32_t>(chunk.elements), 4});
+  return {};
 }
 
 void GroupEncoder::Count(const ChunkSpan& chunk, std::span<const int32_t> codes,

@@ -7,6 +7,7 @@
 
 #include "arch/weight_source.h"
 #include "codec/bound.h"
+#include "codec/codec.h"
 #include "codec/statistics.h"
 #include "codec/weights_codec.h"
 
@@ -64,9 +65,10 @@ struct EncodedPiece {
 class GroupEncoder {
  public:
   // `tensors` are one group of `source`; both outlive the encoder. kLossless: words are coded.
+  // `peer` is another codec for bounded weights, or null for Ebb's own; it knows no bound a row.
   [[nodiscard]] static Result<std::unique_ptr<GroupEncoder>> Create(
       const WeightSource& source, std::span<const TensorSpec> tensors, const ErrorBound& bound,
-      BoundScope scope);
+      BoundScope scope, const Codec* peer = nullptr);
 
   const std::vector<ChunkSpan>& chunks() const { return chunks_; }
   const std::vector<Piece>& pieces() const { return pieces_; }
@@ -78,18 +80,24 @@ class GroupEncoder {
   // The largest absolute bound of a tensor's scopes; known once a piece was encoded.
   float LargestBound(size_t tensor) const;
 
+  // Whether the peer codes the group; known once a piece was encoded. It does not where a bound is
+  // 0, which asks for lossless coding.
+  bool uses_peer() const { return uses_peer_; }
+
  private:
   struct PieceWeights;
 
   GroupEncoder(const WeightSource& source, std::span<const TensorSpec> tensors,
-               const ErrorBound& bound, BoundScope scope)
-      : source_(source), tensors_(tensors), bound_(bound), scope_(scope) {}
+               const ErrorBound& bound, BoundScope scope, const Codec* peer)
+      : source_(source), tensors_(tensors), bound_(bound), scope_(scope), peer_(peer) {}
 
   [[nodiscard]] Result<PieceWeights> Read(const Piece& piece) const;
   [[nodiscard]] Status FindBounds(const PieceWeights* all);
   void AddMagnitudes(const PieceWeights& weights);
   [[nodiscard]] Status EncodeChunk(const ChunkSpan& chunk, std::span<const std::byte> words,
                                    WeightsEncoder* encoder, EncodedPiece* out) const;
+  [[nodiscard]] Status EncodePeerChunk(const ChunkSpan& chunk, std::span<const float> values,
+                                       EncodeStatistics* statistics, EncodedPiece* out) const;
   void StoreRawIfSmaller(const PieceWeights& weights, EncodedPiece* out) const;
   [[nodiscard]] BoundRuns BoundsOf(const ChunkSpan& chunk) const;
   [[nodiscard]] Status Check(const ChunkSpan& chunk, std::span<const std::byte> words,
@@ -100,6 +108,8 @@ class GroupEncoder {
   std::span<const TensorSpec> tensors_;
   ErrorBound bound_;
   BoundScope scope_;
+  const Codec* peer_;
+  bool uses_peer_ = false;
   std::vector<DType> dtypes_;
   std::vector<ChunkSpan> chunks_;
   std::vector<Piece> pieces_;

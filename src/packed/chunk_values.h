@@ -16,7 +16,16 @@ inline constexpr std::string_view kCodecEbbFast = "ebb:fast";
 inline constexpr std::string_view kCodecEbbSmall = "ebb:small";
 inline constexpr std::string_view kCodecRaw = "raw";
 
-[[nodiscard]] bool IsKnownCodec(std::string_view codec);
+// Whether chunks of that codec can be decoded here. kUnsupported if it is unknown, or a peer
+// (peers/codecs.h) that is not available: then with what to install.
+[[nodiscard]] Status CheckCodec(std::string_view codec);
+
+// A chunk of a peer codec (docs/format.md, 1.4): this header, then the codec's own stream.
+struct PeerChunkHeader {
+  float bound = 0;    // absolute
+  uint32_t cols = 0;  // of its rows
+};
+static_assert(sizeof(PeerChunkHeader) == 8);
 
 // Decodes a chunk of `elements` weights whose source dtype is `dtype`. kReadSlackBytes readable
 // bytes follow `chunk`. Lossless chunks are widened exactly; NaN and infinities keep their bits.
@@ -25,7 +34,7 @@ inline constexpr std::string_view kCodecRaw = "raw";
                                       float* out);
 
 // Decodes a lossless chunk to its words: `elements` x DTypeBytes(dtype) bytes. kCorrupt if it is
-// not lossless.
+// not lossless (as chunks of peers never are).
 [[nodiscard]] Status DecodeChunkToWords(std::string_view codec, DType dtype,
                                         std::span<const std::byte> chunk, uint64_t elements,
                                         std::byte* out);

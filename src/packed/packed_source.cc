@@ -33,9 +33,9 @@ Status CheckContents(const ContainerIndex& index, const std::vector<TensorSpec>&
                        "its tensor {} is not the one that its config.json wants there",
                        record.name);
     }
-    if (!IsKnownCodec(index.codecs[record.codec])) {
-      return MakeError(ErrorCode::kUnsupported, path, "its tensor {} uses the unknown codec {}",
-                       record.name, index.codecs[record.codec]);
+    if (const Status known = CheckCodec(index.codecs[record.codec]); !known) {
+      return MakeError(ErrorCode::kUnsupported, path, "its tensor {} cannot be decoded: {}",
+                       record.name, known.error().ToString());
     }
   }
   const bool grouped =

@@ -11,6 +11,7 @@
 #include "base/npy.h"
 #include "testing/process.h"
 #include "testing/temp_dir.h"
+#include "testing/weights.h"
 
 namespace ebb {
 namespace {
@@ -206,6 +207,102 @@ TEST_F(CliTest, CodecRoundtripKeepsTheBoundOfAFileFromOutside) {
   ExpectFailure(
       "codec roundtrip " + dir_.Path("bad.npy") + " -o " + dir_.Path("o.npy") + " --bound rel:1", 1,
       {"bad.npy"});
+}
+
+// 40 x 96 weights in a file of their own.
+std::string WeightsFile(const TempDir& dir) {
+  const std::string path = dir.Path("weights.npy");
+  EXPECT_TRUE(WriteNpy(path, std::vector<uint64_t>{40, 96}, MakeWeights(Law::kGauss, 40, 96)));
+  return path;
+}
+
+TEST_F(CliTest, EveryCodecOfTheListRoundTrips) {
+  const std::string in = WeightsFile(dir_);
+  const Json list = EbbJson("codec list")["codecs"];
+  for (const Json& codec : list) {
+    const std::string name = codec["name"];
+    SCOPED_TRACE(name);
+    const std::string arguments = "codec roundtrip " + in + " -o " + dir_.Path("out.npy") +
+                                  " --bound rel:0.2 --codec " + name;
+    if (!codec["available"].get<bool>()) {
+      ExpectFailure(arguments, 1, {name, "install"});
+      continue;
+    }
+    const Json json = EbbJson(arguments);
+    EXPECT_EQ(json["codec"], name);
+    EXPECT_EQ(json["guaranteed"], codec["guaranteed"]);
+    EXPECT_EQ(json["elements"], 40 * 96);
+    EXPECT_EQ(ReadNpy(dir_.Path("out.npy"))->shape, (std::vector<uint64_t>{40, 96}));
+    const bool noise = name.starts_with("noise");
+    EXPECT_EQ(json["bits_per_weight"].is_null(), noise);
+    EXPECT_EQ(json["stream_bytes"].is_null(), noise);
+    if (!noise) {
+      EXPECT_DOUBLE_EQ(json["bits_per_weight"].get<double>() * 40 * 96 / 8,
+                       json["stream_bytes"].get<double>() + json["side_bytes"].get<double>());
+    }
+  }
+  ExpectFailure(
+      "codec roundtrip " + in + " -o " + dir_.Path("o.npy") + " --bound rel:1 --codec zip", 2,
+      {"--codec", "cuszp:plain"});
+  ExpectFailure("codec roundtrip " + in + " -o " + dir_.Path("o.npy") +
+                    " --bound rel:1 --codec noise --stream " + dir_.Path("s"),
+                2, {"--stream"});
+}
+
+TEST_F(CliTest, OtherCodecsMakeFilesThatRun) {
+  const std::string path = dir_.Path("m.ebb");
+  for (const char* codec : {"cuszp", "rtn8", "nf4"}) {
+    SCOPED_TRACE(codec);
+    const Json json = EbbJson("compress " + Golden("mixtral_plain") + " -o " + path + " --codec " +
+                              codec + " --bound rel:0.05");
+    EXPECT_TRUE(json["codec"].get<std::string>().starts_with(codec));
+    EXPECT_TRUE(json["entropy_bits_per_weight"].is_null());
+    const Json tensors = EbbJson("inspect " + path)["tensors"];
+    EXPECT_TRUE(std::any_of(tensors.begin(), tensors.end(),
+                            [&](const Json& tensor) { return tensor["codec"] == json["codec"]; }));
+    EXPECT_EQ(Ebb("verify " + path).exit_code, 0);
+    EXPECT_EQ(Ebb("logits " + path + " --tokens 1,2,3 -o " + dir_.Path("l.npy")).exit_code, 0);
+    EXPECT_EQ(Ebb("decompress " + path + " -o " + dir_.Path(std::string("dec_") + codec)).exit_code,
+              0);
+  }
+  // The last one cannot have kept this bound, and verify says so.
+  EXPECT_EQ(Ebb("verify " + path + " --against " + Golden("mixtral_plain")).exit_code, 3);
+  ExpectFailure("compress " + Golden("mixtral_plain") + " -o " + path + " --codec noise", 2,
+                {"--codec", "noise:normal"});
+  ExpectFailure("compress " + Golden("mixtral_plain") + " -o " + path + " --codec rtn4 --scope row",
+                2, {"--scope"});
+}
+
+TEST_F(CliTest, BenchCodecWritesTableCsvAndPlot) {
+  const std::string in = WeightsFile(dir_);
+  const std::string common =
+      "bench codec --runs 1 --rates 0.1,0.4 --codecs ebb,cuszp,rtn4 --input ";
+  const Json json =
+      EbbJson(common + in + " --csv " + dir_.Path("t.csv") + " --plot " + dir_.Path("p.svg"));
+  ASSERT_EQ(json["results"].size(), 5u);
+  for (const char* key :
+       {"input", "codec", "rate", "bits_per_weight", "entropy_bits_per_weight",
+        "shannon_bits_per_weight", "bits_over_entropy", "max_error_over_bound",
+        "max_error_over_mean_abs", "rmse_over_mean_abs", "encode_weights_per_second",
+        "decode_weights_per_second", "decode_codes_weights_per_second",
+        "decode_bf16_weights_per_second", "ram_bf16_weights_per_second"}) {
+    EXPECT_TRUE(json["results"][0].contains(key)) << key;
+  }
+  EXPECT_TRUE(json["results"][4]["rate"].is_null());  // rtn4 has no bound
+  const std::string csv = ReadTextFile(dir_.Path("t.csv"), 1 << 20).value();
+  EXPECT_EQ(std::count(csv.begin(), csv.end(), '\n'), 6);
+  const auto commas =
+      std::count(csv.begin(), csv.begin() + static_cast<ptrdiff_t>(csv.find('\n')), ',');
+  EXPECT_EQ(std::count(csv.begin(), csv.end(), ','), commas * 6);
+  const std::string svg = ReadTextFile(dir_.Path("p.svg"), 1 << 20).value();
+  EXPECT_TRUE(svg.starts_with("<svg")) << svg.substr(0, 80);
+  EXPECT_THAT(svg, AllOf(HasSubstr("</svg>"), HasSubstr("ebb:fast"), HasSubstr("bits a weight")));
+  EXPECT_EQ(Ebb(common + kArith).exit_code, 0);
+  ExpectFailure("bench codec --codecs zip", 2, {"--codecs"});
+  EXPECT_EQ(Ebb("bench codec --runs 1 --rates 0.1 --codecs rtn4 --input " + in + " --csv " +
+                dir_.Path("none/t.csv"))
+                .exit_code,
+            1);
 }
 
 TEST_F(CliTest, UnknownArchitecturesAreRefusedByName) {
