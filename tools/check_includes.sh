@@ -18,6 +18,7 @@ model: base arch kernels
 text: base
 engine: base arch checkpoint codec container packed kernels offload model text
 api: base arch checkpoint codec container packed pack kernels offload model text engine
+grade: base
 cli: *
 '
 
