@@ -17,13 +17,9 @@ constexpr size_t kMaxParts = 200;
 
 // Words behind a number that make another number of it, or a statement about it.
 constexpr std::string_view kNotUnits[] = {
-    "or",     "and",    "not",    "to",      "more",     "less",    "than",     "least",
-    "most",   "over",   "under",  "minus",   "plus",     "times",   "negative", "squared",
-    "cubed",  "half",   "halves", "third",   "thirds",   "fourth",  "fourths",  "quarter",
-    "quarters", "fifth", "fifths", "sixth",  "sixths",   "seventh", "sevenths", "eighth",
-    "eighths", "ninth", "ninths", "tenth",   "tenths",   "hundredth", "hundredths", "thousandth",
-    "thousandths", "factorial", "remainder", "mod", "modulo", "base", "by", "from", "until",
-    "if",     "when",   "unless", "except",  "but",      "r",       "is",       "are",
+    "or",     "and",   "not",   "to",        "more", "less",   "than", "least", "most", "over",
+    "under",  "minus", "plus",  "times",     "by",   "negative", "from", "until", "if", "when",
+    "unless", "except", "but",  "remainder", "mod",  "modulo", "base", "r",     "is",   "are",
     "equals", "divided", "between", "choose", "root", "power"};
 
 bool Punctuation(char c) { return c == '.' || c == ',' || c == ';' || c == ':'; }
@@ -235,7 +231,9 @@ class Parser {
     if (sides.size() == 2 && exprs[0] && exprs[1]) {
       answer.relations.push_back({Relation::Op::kEqual, Difference(*exprs[0], *exprs[1])});
     }
-    if (IsName(sides[0])) {
+    bool middle = true;  // what stands between the name and its value means something
+    for (size_t i = 1; i + 1 < sides.size(); ++i) middle = middle && exprs[i];
+    if (IsName(sides[0]) && middle) {
       Answer assigned = Assigned(sides[0], sides.back());
       assigned.relations = std::move(answer.relations);
       return assigned;
@@ -443,6 +441,7 @@ class Parser {
       word.clear();
     }
     for (const std::string& w : list) {
+      if (ChangesNumber(w)) return false;
       if (std::find(std::begin(kNotUnits), std::end(kNotUnits), w) != std::end(kNotUnits)) {
         return false;
       }

@@ -64,6 +64,8 @@ constexpr std::string_view kNameCommands[] = {
     "\\alpha", "\\beta",     "\\gamma",    "\\delta",    "\\theta", "\\phi",   "\\lambda",
     "\\mu",    "\\sigma",    "\\omega",    "\\ell",      "\\Delta", "\\Omega", "\\rho"};
 
+bool OpensGroup(std::string_view text, size_t at) { return at < text.size() && text[at] == '{'; }
+
 bool AllowedInName(std::string_view token) {
   if (token.size() == 1) {
     return IsLetter(token[0]) || IsSpace(token[0]) ||
@@ -110,9 +112,32 @@ std::optional<Chain> SplitRelations(std::string_view text) {
   return chain;
 }
 
+namespace {
+
+// "total cost" may be a name; "so we get x" is not.
+bool FewWords(std::string_view side) {
+  constexpr std::string_view kSentence[] = {"is",  "are", "gives", "so",   "thus", "we",    "then",
+                                            "get", "hence", "have", "find", "since", "when", "if",
+                                            "therefore", "where", "because", "let", "with"};
+  int words = 0;
+  for (size_t at = 0; at < side.size();) {
+    size_t end = at;
+    while (end < side.size() && IsLetter(side[end])) ++end;
+    const std::string word = LowerAscii(side.substr(at, end - at));
+    if (std::find(std::begin(kSentence), std::end(kSentence), word) != std::end(kSentence)) {
+      return false;
+    }
+    if (word.size() > 1 && (at == 0 || side[at - 1] != '\\')) ++words;
+    at = std::max(end, at + 1);
+  }
+  return words <= 5;
+}
+
+}  // namespace
+
 bool IsName(std::string_view side) {
   side = TrimSpace(side);
-  if (side.empty() || side.size() > 64) return false;
+  if (side.empty() || side.size() > 64 || !FewWords(side)) return false;
   bool letter = false;
   for (size_t at = 0; at < side.size();) {
     const auto item = ItemSize(side, at);
@@ -129,10 +154,13 @@ bool IsName(std::string_view side) {
     }
     if (*item > TokenSize(side, at)) {  // a bracket: letters and numbers may be in it
       const std::string_view inside = side.substr(at, *item);
+      // f(3) is a name; \frac{1}{2} is not, nor are the braces of a number.
+      if (side[at] == '{' && !IsName(inside.substr(1, inside.size() - 2))) return false;
       if (inside.find_first_of("^=<>") != std::string_view::npos) return false;
       letter = letter || std::any_of(inside.begin(), inside.end(), IsLetter);
     } else if (AllowedInName(side.substr(at, *item))) {
-      letter = letter || side[at] == '\\' || IsLetter(side[at]);
+      const bool greek = side[at] == '\\' && !OpensGroup(side, at + *item);
+      letter = letter || greek || IsLetter(side[at]);
     } else {
       return false;
     }

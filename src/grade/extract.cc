@@ -1,5 +1,6 @@
 #include "grade/extract.h"
 
+#include <algorithm>
 #include <array>
 
 #include "grade/answer.h"
@@ -28,6 +29,12 @@ std::optional<std::string> Place(std::string_view text, AnswerFormat format,
   return std::nullopt;
 }
 
+// Whether some of the answer is only words.
+bool HasWords(const Answer& answer) {
+  if (answer.kind == AnswerKind::kText) return true;
+  return std::any_of(answer.parts.begin(), answer.parts.end(), HasWords);
+}
+
 // The output itself, if it is an answer and nothing else.
 std::optional<std::string> Whole(std::string_view text, ExpectedAnswer expected) {
   text = TrimSpace(text);
@@ -35,7 +42,7 @@ std::optional<std::string> Whole(std::string_view text, ExpectedAnswer expected)
   if (expected == ExpectedAnswer::kChoice) return std::nullopt;
   const Answer answer = ParseAnswer(text);
   if (answer.kind == AnswerKind::kEmpty) return std::nullopt;
-  if (answer.kind == AnswerKind::kText && expected != ExpectedAnswer::kText) return std::nullopt;
+  if (expected != ExpectedAnswer::kText && HasWords(answer)) return std::nullopt;
   return std::string(text);
 }
 
@@ -74,10 +81,14 @@ Extraction ExtractAnswer(std::string_view output, AnswerFormat format, ExpectedA
   if (auto found = LastClause(text, expected)) {
     return Found(ExtractionTier::kClause, std::move(*found));
   }
-  if (auto found = Whole(text, expected)) return Found(ExtractionTier::kWhole, std::move(*found));
+  // Almost any short output could be words and nothing else, so these come last.
+  const bool words = expected == ExpectedAnswer::kText;
+  auto whole = Whole(text, expected);
+  if (whole && !words) return Found(ExtractionTier::kWhole, std::move(*whole));
   if (auto found = FinalMath(text, expected)) {
     return Found(ExtractionTier::kFinalMath, std::move(*found));
   }
+  if (whole) return Found(ExtractionTier::kWhole, std::move(*whole));
   auto last = expected == ExpectedAnswer::kChoice ? ChosenLetter(text, false) : LastNumber(text);
   if (last) return Found(ExtractionTier::kLastNumber, std::move(*last));
   return {};

@@ -53,12 +53,12 @@ std::optional<Box> BoxBefore(std::string_view text, size_t end) {
     size_t open = name + std::string_view("boxed").size();
     while (open < text.size() && text[open] == ' ') ++open;
     if (open >= text.size() || text[open] != '{') continue;
-    if (name > 0 && text[name - 1] != '\\') continue;
+    if (name == 0 || text[name - 1] != '\\') continue;
     const size_t close = GroupEnd(text, open);
     if (close == kNone || close > end) continue;
     const std::string_view content = text.substr(open + 1, close - open - 2);
     if (Placeholder(content)) continue;
-    return Box{name > 0 ? name - 1 : name, close, content};
+    return Box{name - 1, close, content};
   }
   return std::nullopt;
 }

@@ -7,18 +7,25 @@ namespace {
 
 // "C", "(C)", "(C) Cecile", "C) 15", "C. 15", "C Cecile": the letter; \0 for other answers. "A" and
 // "I" before a word are words.
-char ChoiceLetter(std::string_view text) {
-  text = StripWrapping(text);
+char ChoiceLetter(std::string_view raw) {
+  raw = StripWrapping(raw);
+  if (raw.size() > kMaxAnswerBytes) return '\0';
+  std::string plain = CleanMath(raw);
   constexpr std::string_view kText = "\\text";
-  if (CommandAt(text, 0, kText)) {
-    if (const auto inside = WholeGroup(text, kText.size())) text = TrimSpace(*inside);
+  for (size_t at = plain.find(kText); at != std::string::npos; at = plain.find(kText)) {
+    plain.erase(at, kText.size());
   }
+  std::erase_if(plain, [](char c) { return c == '{' || c == '}'; });
+  std::string_view text = TrimSpace(plain);
   const bool bracket = text.starts_with('(');
   if (bracket) text.remove_prefix(1);
   if (text.empty() || text[0] < 'A' || text[0] > 'J') return '\0';
   const char letter = text[0];
   text.remove_prefix(1);
-  if (bracket) return text.starts_with(')') ? letter : '\0';
+  if (bracket) {
+    const bool closed = text.starts_with(')') && (text.size() == 1 || text[1] == ' ');
+    return closed ? letter : '\0';
+  }
   if (text.empty()) return letter;
   if (text.size() > 2 && (text[0] == ')' || text[0] == '.' || text[0] == ':') && text[1] == ' ') {
     return letter;

@@ -166,7 +166,9 @@ std::optional<std::string> CommittedIn(std::string_view text, ExpectedAnswer exp
   }
   const std::string_view sentence =
       TrimSpace(text.substr(at, SentenceEnd(text, at) - at));
-  if (StartsWithWord(sentence, "not")) return std::nullopt;
+  for (const std::string_view word : {"not", "less", "more", "greater", "fewer", "between"}) {
+    if (StartsWithWord(sentence, word)) return std::nullopt;
+  }
   switch (expected) {
     case ExpectedAnswer::kChoice:
       return ChosenLetter(sentence, true);

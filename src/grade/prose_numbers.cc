@@ -103,7 +103,31 @@ size_t NumberTail(std::string_view text, size_t end) {
   if (at(end) == '_' || at(end) == '^') return 0;
   const size_t word = SkipSpaces(text, end);
   const std::string_view next = LettersAt(text, word);
-  return ScaleWord(next) != 1 ? word + next.size() : end;
+  return ScaleWord(next) != 1 || ChangesNumber(next) ? word + next.size() : end;
+}
+
+// The word, with its apostrophes, that ends just before `at`.
+std::string_view WordBefore(std::string_view text, size_t at) {
+  while (at > 0 && (text[at - 1] == ' ' || text[at - 1] == '$')) --at;
+  size_t start = at;
+  while (start > 0 && (IsLetter(text[start - 1]) || text[start - 1] == '\'')) --start;
+  return text.substr(start, at - start);
+}
+
+bool Denies(std::string_view word) {
+  const std::string lower = LowerAscii(word);
+  return lower == "not" || lower == "cannot" || lower.ends_with("n't");
+}
+
+// "negative 5", and "minus 5" where there is nothing to subtract from.
+bool NegativeWord(std::string_view text, size_t at) {
+  const std::string_view word = WordBefore(text, at);
+  const std::string lower = LowerAscii(word);
+  if (lower == "negative") return true;
+  if (lower != "minus") return false;
+  const size_t start = static_cast<size_t>(word.data() - text.data());
+  const std::string_view before = TrimSpace(text.substr(0, start));
+  return before.empty() || !IsDigit(before.back());
 }
 
 }  // namespace
@@ -139,7 +163,11 @@ std::optional<std::string> LastNumber(std::string_view text) {
       continue;
     }
     start = SignStart(text, at);
-    last = std::string(text.substr(start, tail - start));
+    if (!Denies(WordBefore(text, start))) {
+      last.emplace();
+      if (NegativeWord(text, start)) last->push_back('-');
+      last->append(text, start, tail - start);
+    }
     at = std::max(tail, end);
   }
   return last;
@@ -197,6 +225,11 @@ size_t RunItem(std::string_view text, size_t at, bool numbers_only) {
 size_t CompoundEnd(std::string_view text, size_t end) {
   size_t at = SkipSpaces(text, end);
   const std::string_view unit = LettersAt(text, at);
+  if (ChangesNumber(unit)) return at + unit.size();
+  for (const std::string_view half : {"and a half", "and one half", "and a quarter",
+                                      "and a third", "and one-half", "and three quarters"}) {
+    if (text.substr(at).starts_with(half)) return at + half.size();
+  }
   const bool known = !CanonicalUnit(unit).empty();
   size_t next = known ? SkipSpaces(text, at + unit.size()) : at;
   const std::string_view word = LettersAt(text, next);

@@ -40,6 +40,11 @@ constexpr std::pair<std::string_view, int64_t> kScales[] = {
 constexpr std::string_view kFunctionWords[] = {"of", "is", "or", "to", "per", "at", "on",
                                                "by", "as", "so", "no", "the", "and", "an"};
 
+// Without a plural s.
+constexpr std::string_view kChanging[] = {
+    "squared", "cubed",   "half",  "halve",  "third",     "fourth",     "quarter",  "fifth", "sixth",
+    "seventh", "eighth",  "ninth", "tenth",  "hundredth", "thousandth", "factorial"};
+
 constexpr std::string_view kSmallNumbers[] = {
     "zero",   "one",     "two",       "three",    "four",     "five",    "six",
     "seven",  "eight",   "nine",      "ten",      "eleven",   "twelve",  "thirteen",
@@ -111,6 +116,12 @@ int64_t ScaleWord(std::string_view word) {
     if (lower == name) return scale;
   }
   return 1;
+}
+
+bool ChangesNumber(std::string_view word) {
+  std::string lower = LowerAscii(word);
+  if (lower.ends_with('s')) lower.pop_back();
+  return std::find(std::begin(kChanging), std::end(kChanging), lower) != std::end(kChanging);
 }
 
 int NumberWord(std::string_view word) {

@@ -20,6 +20,9 @@ namespace ebb {
 // What a word behind a number multiplies it by: dozen, hundred, thousand .. trillion; 1 for others.
 [[nodiscard]] int64_t ScaleWord(std::string_view word);
 
+// Whether a word behind a number makes another number of it: squared, thirds, quarters.
+[[nodiscard]] bool ChangesNumber(std::string_view word);
+
 // The value of zero .. twenty, thirty .. ninety; -1 for other words.
 [[nodiscard]] int NumberWord(std::string_view word);
 
