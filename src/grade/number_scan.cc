@@ -43,9 +43,10 @@ size_t GroupedDigitsEnd(std::string_view text, size_t at) {
   const size_t first = DigitsEnd(text, at);
   size_t end = first;
   bool groups = first - at <= 3 && first > at;
-  while (end + 1 < text.size() && text[end] == ',' && IsDigit(text[end + 1])) {
+  // Bounded, so that a text of commas and digits is not read again from each of them.
+  while (groups && end + 1 < text.size() && text[end] == ',' && IsDigit(text[end + 1])) {
     const size_t next = DigitsEnd(text, end + 1);
-    groups = groups && next - end == 4;
+    groups = next - end == 4 && next - at <= 2 * kMaxNumberDigits;
     end = next;
   }
   return groups ? end : first;

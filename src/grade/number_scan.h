@@ -20,7 +20,7 @@ struct ScannedNumber {
 [[nodiscard]] std::optional<ScannedNumber> ScanNumber(std::string_view text, size_t at);
 
 // The end of the longest run of digits and of commas between digits at `at`, if as a whole it is a
-// number with thousands separators; else the end of its digits.
+// number with thousands separators, of moderate length; else the end of its first digits.
 [[nodiscard]] size_t GroupedDigitsEnd(std::string_view text, size_t at);
 
 }  // namespace ebb

@@ -15,6 +15,7 @@ namespace {
 constexpr size_t kNone = std::string_view::npos;
 constexpr size_t kMaxClauses = 32;
 constexpr size_t kMaxConnectorDistance = 100;
+constexpr size_t kMaxParagraphBytes = 16384;  // of a last paragraph, its end
 
 bool WordByte(char c) { return IsLetter(c) || IsDigit(c) || c == '_'; }
 
@@ -46,11 +47,12 @@ Segment SegmentAt(std::string_view text, size_t at) {
     if (!text.substr(at).starts_with(open)) continue;
     if (at > 0 && text[at] == '$' && text[at - 1] == '\\') continue;
     const size_t start = at + open.size();
-    size_t end = text.find(close, start);
+    const std::string_view near = text.substr(0, start + kMaxAnswerBytes);
+    size_t end = near.find(close, start);
     while (end != kNone && end > 0 && close[0] == '$' && text[end - 1] == '\\') {
-      end = text.find(close, end + 1);
+      end = near.find(close, end + 1);
     }
-    if (end == kNone || end == start || end - start > kMaxAnswerBytes) continue;
+    if (end == kNone || end == start) continue;
     const std::string_view inside = text.substr(start, end - start);
     if (open == "$") {
       // A dollar of mathematics touches what it encloses; an amount of money does not end so.
@@ -269,7 +271,7 @@ std::optional<std::string> FinalMath(std::string_view text, ExpectedAnswer expec
   text = TrimSpace(text);
   const size_t paragraph = text.rfind("\n\n");
   if (paragraph != kNone) text = text.substr(paragraph + 2);
-  // A display stands in a paragraph of its own, with the sentence that it ends.
+  if (text.size() > kMaxParagraphBytes) text.remove_prefix(text.size() - kMaxParagraphBytes);
   std::vector<Segment> segments;
   for (size_t at = 0; at < text.size();) {
     if (text[at] != '$' && text[at] != '\\' && text[at] != '*') {
