@@ -19,6 +19,7 @@ text: base
 engine: base arch checkpoint codec container packed kernels offload model text
 api: base arch checkpoint codec container packed pack kernels offload model text engine
 grade: base
+stats: base
 cli: *
 '
 
