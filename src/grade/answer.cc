@@ -1,5 +1,7 @@
 #include "grade/answer.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 
@@ -17,10 +19,10 @@ constexpr size_t kMaxParts = 200;
 
 // Words behind a number that make another number of it, or a statement about it.
 constexpr std::string_view kNotUnits[] = {
-    "or",     "and",   "not",   "to",        "more", "less",   "than", "least", "most", "over",
-    "under",  "minus", "plus",  "times",     "by",   "negative", "from", "until", "if", "when",
-    "unless", "except", "but",  "remainder", "mod",  "modulo", "base", "r",     "is",   "are",
-    "equals", "divided", "between", "choose", "root", "power"};
+    "or",   "and",   "not",    "to",     "more",    "less",      "than",     "least",  "most",
+    "over", "under", "minus",  "plus",   "times",   "by",        "negative", "from",   "until",
+    "if",   "when",  "unless", "except", "but",     "remainder", "mod",      "modulo", "base",
+    "r",    "is",    "are",    "equals", "divided", "between",   "choose",   "root",   "power"};
 
 bool Punctuation(char c) { return c == '.' || c == ',' || c == ';' || c == ':'; }
 
@@ -69,9 +71,9 @@ class Parser {
       if (!parts) return {};  // brackets that do not match
       if (parts->size() > 1) return Several(kind, *parts);
     }
-    for (const auto split : {&Parser::Conjunctions, &Parser::Commas, &Parser::PlusMinus,
-                             &Parser::Relations, &Parser::Bracketed, &Parser::Matrix,
-                             &Parser::Based, &Parser::Ratio, &Parser::Value}) {
+    for (const auto split :
+         {&Parser::Conjunctions, &Parser::Commas, &Parser::PlusMinus, &Parser::Relations,
+          &Parser::Bracketed, &Parser::Matrix, &Parser::Based, &Parser::Ratio, &Parser::Value}) {
       Answer answer = (this->*split)(text);
       if (answer.kind != AnswerKind::kEmpty) return answer;
     }
@@ -272,7 +274,38 @@ class Parser {
       answer.relations.push_back(std::move(relation));
     }
     answer.kind = AnswerKind::kRelation;
+    const std::string interval = IntervalOf(chain);
+    if (!interval.empty()) answer.parts.push_back(Parse(interval));
     return answer;
+  }
+
+  // The interval that an inequality says a letter lies in: [0, 1) for 0 <= x < 1. Empty for others.
+  static std::string IntervalOf(Chain chain) {
+    const bool falls = chain.operators[0][0] == '>' || chain.operators[0] == "\\ge";
+    if (falls) {
+      std::reverse(chain.sides.begin(), chain.sides.end());
+      std::reverse(chain.operators.begin(), chain.operators.end());
+    }
+    const std::string_view strict = falls ? ">" : "<";
+    const std::string_view weak = falls ? "\\ge" : "\\le";
+    for (const std::string& op : chain.operators) {
+      if (op != strict && op != weak) return {};
+    }
+    const auto letter = [](std::string_view side) { return side.size() == 1 && IsLetter(side[0]); };
+    const bool open_low = chain.operators[0] == strict;
+    const bool open_high = chain.operators.back() == strict;
+    const auto written = [](bool open_at_low, std::string_view low, std::string_view high,
+                            bool open_at_high) {
+      return fmt::format("{}{}, {}{}", open_at_low ? "(" : "[", low, high,
+                         open_at_high ? ")" : "]");
+    };
+    const auto& sides = chain.sides;
+    if (sides.size() == 3 && letter(sides[1])) {
+      return written(open_low, sides[0], sides[2], open_high);
+    }
+    if (sides.size() != 2 || letter(sides[0]) == letter(sides[1])) return {};
+    if (letter(sides[0])) return written(true, "-\\infty", sides[1], open_high);
+    return written(open_low, sides[0], "\\infty", true);
   }
 
   Answer Set(std::string_view inside, std::string_view whole) {
@@ -363,8 +396,8 @@ class Parser {
     const bool decimal_base = all_of(base, IsDigit) && base.size() <= 2;
     const size_t sign = digits.starts_with('-') ? 1 : 0;
     const bool number = digits.size() > sign && all_of(digits.substr(sign), [](char c) {
-      return IsDigit(c) || c == '.' || (c >= 'A' && c <= 'Z');
-    });
+                          return IsDigit(c) || c == '.' || (c >= 'A' && c <= 'Z');
+                        });
     if (!decimal_base || !number) return {};
     if (!IsDigit(digits[sign]) && (base.size() < 2 || digits.size() < sign + 2)) return {};
     Answer answer;
@@ -435,7 +468,8 @@ class Parser {
         word += c;
         continue;
       }
-      if (!IsSpace(c) && std::string_view("/.-^23'").find(c) == std::string_view::npos) return false;
+      if (!IsSpace(c) && std::string_view("/.-^23'").find(c) == std::string_view::npos)
+        return false;
       if (IsDigit(c) && (i == 0 || words[i - 1] != '^')) return false;
       if (!word.empty()) list.push_back(LowerAscii(word));
       word.clear();
@@ -509,8 +543,8 @@ bool StripPair(std::string_view open, std::string_view close, std::string_view* 
 
 std::string_view StripWrapping(std::string_view text) {
   constexpr std::pair<std::string_view, std::string_view> kPairs[] = {
-      {"$$", "$$"}, {"$", "$"}, {"\\(", "\\)"}, {"\\[", "\\]"}, {"**", "**"},
-      {"__", "__"}, {"```", "```"}, {"`", "`"}, {"\"", "\""}};
+      {"$$", "$$"}, {"$", "$"},     {"\\(", "\\)"}, {"\\[", "\\]"}, {"**", "**"},
+      {"__", "__"}, {"```", "```"}, {"`", "`"},     {"\"", "\""}};
   for (int round = 0; round < 16; ++round) {
     const std::string_view before = text;
     text = TrimSpace(text);

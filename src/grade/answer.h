@@ -25,7 +25,7 @@ enum class AnswerKind {
   kDifference,    // ordered parts: A \setminus B
   kMatrix,        // parts row by row, `columns` of them in a row
   kAssignment,    // `name` = parts[0]
-  kRelation,      // equations and inequalities: 2x + y = 3; 1 < x <= 2
+  kRelation,      // equations and inequalities: 2x + y = 3; 1 < x <= 2, with parts[0] = (1, 2]
   kBase,          // digits with their base, as text
   kRatio,         // ordered parts: 3 : 4
 };
@@ -47,9 +47,9 @@ struct Answer {
   std::vector<Answer> parts;
   std::string brackets;  // "[)" of a tuple, "{}" of a set, "()" or "[]" or "||" of a matrix
   size_t columns = 0;
-  std::string name;             // kAssignment
-  bool simple_name = false;     // kAssignment: x, f(x), (x, y); not x + y
-  bool definition = false;      // kAssignment: a function of a letter, f(x) = ..
+  std::string name;                 // kAssignment
+  bool simple_name = false;         // kAssignment: x, f(x), (x, y); not x + y
+  bool definition = false;          // kAssignment: a function of a letter, f(x) = ..
   std::vector<Relation> relations;  // kRelation; kAssignment whose sides are expressions
 };
 

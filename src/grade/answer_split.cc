@@ -59,10 +59,10 @@ constexpr std::string_view kRelations[] = {"=",    "<",    ">",        "\\le",
 
 // Commands that may stand in a name.
 constexpr std::string_view kNameCommands[] = {
-    "\\text",  "\\angle",    "\\overline", "\\triangle", "\\frac",  "\\sin",   "\\cos",
-    "\\tan",   "\\log",      "\\ln",       "\\vec",      "\\hat",   "\\bar",   "\\mathbf",
-    "\\alpha", "\\beta",     "\\gamma",    "\\delta",    "\\theta", "\\phi",   "\\lambda",
-    "\\mu",    "\\sigma",    "\\omega",    "\\ell",      "\\Delta", "\\Omega", "\\rho"};
+    "\\text",  "\\angle", "\\overline", "\\triangle", "\\frac",  "\\sin",   "\\cos",
+    "\\tan",   "\\log",   "\\ln",       "\\vec",      "\\hat",   "\\bar",   "\\mathbf",
+    "\\alpha", "\\beta",  "\\gamma",    "\\delta",    "\\theta", "\\phi",   "\\lambda",
+    "\\mu",    "\\sigma", "\\omega",    "\\ell",      "\\Delta", "\\Omega", "\\rho"};
 
 bool OpensGroup(std::string_view text, size_t at) { return at < text.size() && text[at] == '{'; }
 
@@ -116,9 +116,9 @@ namespace {
 
 // "total cost" may be a name; "so we get x" is not.
 bool FewWords(std::string_view side) {
-  constexpr std::string_view kSentence[] = {"is",  "are", "gives", "so",   "thus", "we",    "then",
-                                            "get", "hence", "have", "find", "since", "when", "if",
-                                            "therefore", "where", "because", "let", "with"};
+  constexpr std::string_view kSentence[] = {
+      "is",   "are",   "gives", "so", "thus",      "we",    "then",    "get", "hence", "have",
+      "find", "since", "when",  "if", "therefore", "where", "because", "let", "with"};
   int words = 0;
   for (size_t at = 0; at < side.size();) {
     size_t end = at;

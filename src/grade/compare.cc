@@ -9,10 +9,10 @@
 namespace ebb {
 namespace {
 
-constexpr std::string_view kNames[] = {"none",     "mismatch", "literal",  "number", "expression",
-                                       "tuple",    "interval", "set",      "list",   "union",
-                                       "matrix",   "equation", "inequality", "base", "ratio",
-                                       "text",     "choice"};
+constexpr std::string_view kNames[] = {"none",   "mismatch", "literal",    "number", "expression",
+                                       "tuple",  "interval", "set",        "list",   "union",
+                                       "matrix", "equation", "inequality", "base",   "ratio",
+                                       "text",   "choice"};
 
 Comparison Verdict(bool equal, CompareRule rule) { return {equal, rule}; }
 
@@ -47,6 +47,15 @@ class Comparer {
     if (gold.literal == predicted.literal) return Verdict(true, CompareRule::kLiteral);
     if (gold.kind == AnswerKind::kAssignment || predicted.kind == AnswerKind::kAssignment) {
       return Assignments(gold, predicted);
+    }
+    // 0 <= x < 1 is the interval [0, 1).
+    if (gold.kind == AnswerKind::kTuple && predicted.kind == AnswerKind::kRelation &&
+        !predicted.parts.empty()) {
+      return Compare(gold, predicted.parts[0]);
+    }
+    if (gold.kind == AnswerKind::kRelation && predicted.kind == AnswerKind::kTuple &&
+        !gold.parts.empty()) {
+      return Compare(gold.parts[0], predicted);
     }
     if (gold.kind != predicted.kind) return Verdict(false, CompareRule::kMismatch);
     switch (gold.kind) {
@@ -182,8 +191,7 @@ class Comparer {
     const Answer& value = assignment.parts[0];
     if (gold_named) {
       const bool number = value.kind != AnswerKind::kValue || IsNumber(value.value);
-      const bool droppable =
-          assignment.definition || (assignment.simple_name && number);
+      const bool droppable = assignment.definition || (assignment.simple_name && number);
       if (!droppable) return Verdict(false, CompareRule::kMismatch);
       return Compare(value, predicted);
     }

@@ -10,7 +10,7 @@ namespace ebb {
 
 // By which rule two answers were compared; docs/grading.md describes each.
 enum class CompareRule {
-  kNone,  // there was nothing to compare
+  kNone,      // there was nothing to compare
   kMismatch,  // two kinds that are never equal
   kLiteral,
   kNumber,

@@ -25,7 +25,7 @@ using MathPoint = std::map<std::string, Rational>;
 
 enum class EvalState {
   kDefined,
-  kUndefined,   // no value here: a division by zero, a real root of a negative number
+  kUndefined,  // no value here: a division by zero, a real root of a negative number
   kUndecided,  // it may have one, but not within the limits
 };
 

@@ -20,14 +20,15 @@ constexpr std::string_view kFunctions[] = {
     "cos",    "tan",    "cot",    "sec",    "csc",    "exp",    "ln",   "log",  "lg"};
 
 constexpr std::string_view kGreek[] = {
-    "\\alpha", "\\beta",  "\\gamma", "\\delta", "\\epsilon", "\\zeta",  "\\eta",   "\\theta",
-    "\\iota",  "\\kappa", "\\lambda", "\\mu",   "\\nu",      "\\xi",    "\\rho",   "\\sigma",
-    "\\tau",   "\\phi",   "\\chi",   "\\psi",   "\\omega",   "\\Gamma", "\\Delta", "\\Theta",
-    "\\Lambda", "\\Xi",   "\\Pi",    "\\Sigma", "\\Phi",     "\\Psi",   "\\Omega", "\\ell"};
+    "\\alpha",  "\\beta",  "\\gamma",  "\\delta", "\\epsilon", "\\zeta",  "\\eta",   "\\theta",
+    "\\iota",   "\\kappa", "\\lambda", "\\mu",    "\\nu",      "\\xi",    "\\rho",   "\\sigma",
+    "\\tau",    "\\phi",   "\\chi",    "\\psi",   "\\omega",   "\\Gamma", "\\Delta", "\\Theta",
+    "\\Lambda", "\\Xi",    "\\Pi",     "\\Sigma", "\\Phi",     "\\Psi",   "\\Omega", "\\ell"};
 
 // Marks over or before a letter make another letter of it.
-constexpr std::string_view kAccents[] = {"\\overline", "\\vec", "\\hat", "\\bar", "\\tilde",
-                                         "\\mathbb",   "\\overrightarrow", "\\widehat"};
+constexpr std::string_view kAccents[] = {
+    "\\overline",       "\\vec",    "\\hat", "\\bar", "\\tilde", "\\mathbb",
+    "\\overrightarrow", "\\widehat"};
 
 MathExpr Node(MathOp op, std::vector<MathExpr> args, std::string name = {}) {
   MathExpr expr;
@@ -285,16 +286,16 @@ class Parser {
     const size_t before = at_;
     SkipSpace();
     const auto fraction = Take("\\frac") ? LatexFraction()
-                          : at_ > before  ? PlainFraction()
-                                          : std::nullopt;
+                          : at_ > before ? PlainFraction()
+                                         : std::nullopt;
     if (!fraction) {
       at_ = before;
       return whole;
     }
     const auto& [top, bottom] = *fraction;
     if (top < bottom) return NumberExpr(Rational(whole.number + top / bottom));
-    return Make(MathOp::kOpaque,
-                {std::move(whole), NumberExpr(top), NumberExpr(bottom)}, "improper mixed number");
+    return Make(MathOp::kOpaque, {std::move(whole), NumberExpr(top), NumberExpr(bottom)},
+                "improper mixed number");
   }
 
   using Fraction = std::pair<Rational, Rational>;  // of whole numbers; the second is not 0
@@ -490,8 +491,8 @@ class Parser {
     auto argument = FunctionArgument();
     --depth_;
     if (!argument) return Fail();
-    const bool inverse = exponent && exponent->op == MathOp::kNegate &&
-                         exponent->args[0] == NumberExpr(1);
+    const bool inverse =
+        exponent && exponent->op == MathOp::kNegate && exponent->args[0] == NumberExpr(1);
     if (inverse && (name == "log" || name == "ln" || name == "lg" || name == "exp")) return Fail();
     if (inverse) {
       name = name.starts_with("arc") ? name.substr(3) : "arc" + name;

@@ -34,8 +34,8 @@ enum class MathOp {
   kProduct,
   kNegate,
   kDivide,
-  kPower,      // base, exponent
-  kRoot,       // index, radicand
+  kPower,  // base, exponent
+  kRoot,   // index, radicand
   kAbs,
   kFloor,
   kCeiling,

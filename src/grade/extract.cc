@@ -72,7 +72,8 @@ Extraction ExtractAnswer(std::string_view output, AnswerFormat format, ExpectedA
   if (auto found = Place(text, format, expected)) {
     return Found(ExtractionTier::kFormat, std::move(*found));
   }
-  for (const AnswerFormat other : {AnswerFormat::kBoxed, AnswerFormat::kHash, AnswerFormat::kJson}) {
+  for (const AnswerFormat other :
+       {AnswerFormat::kBoxed, AnswerFormat::kHash, AnswerFormat::kJson}) {
     if (other == format) continue;
     if (auto found = Place(text, other, expected)) {
       return Found(ExtractionTier::kOtherFormat, std::move(*found));

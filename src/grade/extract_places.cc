@@ -155,18 +155,20 @@ void EraseCalculatorMarks(std::string* text) {
 
 // The first line that begins another question, behind text that already says something.
 size_t RunOnStart(std::string_view text) {
-  constexpr std::string_view kMarks[] = {"q:",        "question:",   "question ",    "problem:",
-                                         "problem ",  "user:",       "human:",       "instruction:",
-                                         "### question", "### problem", "### instruction",
-                                         "**question", "**problem",  "next question", "input:"};
+  constexpr std::string_view kMarks[] = {
+      "q:",        "question:",     "question ",    "problem:",    "problem ",        "user:",
+      "human:",    "instruction:",  "### question", "### problem", "### instruction", "**question",
+      "**problem", "next question", "input:"};
   bool said = false;
   for (size_t line = 0; line < text.size();) {
     const size_t end = std::min(text.find('\n', line), text.size());
-    const std::string start = LowerAscii(TrimSpace(text.substr(line, std::min<size_t>(end - line, 24))));
+    const std::string start =
+        LowerAscii(TrimSpace(text.substr(line, std::min<size_t>(end - line, 24))));
     for (const std::string_view mark : kMarks) {
       if (!said || !start.starts_with(mark)) continue;
       // "Question 2", but not "Question marks are ..".
-      if (mark.back() == ' ' && (start.size() <= mark.size() || !IsDigit(start[mark.size()]))) continue;
+      if (mark.back() == ' ' && (start.size() <= mark.size() || !IsDigit(start[mark.size()])))
+        continue;
       return line;
     }
     const std::string_view content = text.substr(line, end - line);

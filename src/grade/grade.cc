@@ -38,7 +38,9 @@ ExpectedAnswer ExpectedOf(const Answer& answer) {
   const Answer* value = &answer;
   if (value->kind == AnswerKind::kAssignment) value = &value->parts[0];
   if (value->kind == AnswerKind::kText) return ExpectedAnswer::kText;
-  const bool number = value->kind == AnswerKind::kValue && VariablesOf(value->value).empty();
+  // e^2 and 3 + 4i are constants, but they are not written in digits alone.
+  const bool number = value->kind == AnswerKind::kValue && VariablesOf(value->value).empty() &&
+                      ExactValue(value->value).has_value();
   return number ? ExpectedAnswer::kNumber : ExpectedAnswer::kMath;
 }
 

@@ -10,7 +10,7 @@ namespace ebb {
 
 struct ScannedNumber {
   Rational value;
-  size_t size = 0;  // bytes of text that it took
+  size_t size = 0;     // bytes of text that it took
   bool plain = false;  // digits alone: what \frac may follow to make a mixed number
 };
 

@@ -87,9 +87,9 @@ bool IsAnswerOf(std::string_view text, ExpectedAnswer expected) {
 // Words that stand between "is" and the answer.
 size_t SkipFillers(std::string_view text, size_t at) {
   constexpr std::string_view kFillers[] = {
-      "approximately", "about",  "just",  "simply", "exactly", "equal",  "to",      "therefore",
-      "thus",          "that",   "clearly", "indeed", "also",  "now",    "roughly", "then",
-      "actually",      "only",   "probably", "for",  "sure",   "the",    "option",  "choice"};
+      "approximately", "about", "just",     "simply", "exactly", "equal", "to",      "therefore",
+      "thus",          "that",  "clearly",  "indeed", "also",    "now",   "roughly", "then",
+      "actually",      "only",  "probably", "for",    "sure",    "the",   "option",  "choice"};
   while (at < text.size()) {
     if (IsSpace(text[at]) || std::string_view("*_\"`:>").find(text[at]) != kNone) {
       if (text.substr(at).starts_with("**") && SegmentAt(text, at).end > 0) return at;
@@ -135,7 +135,8 @@ std::optional<std::string> NumberOf(std::string_view clause) {
     size_t start = at + 1;
     if (start < clause.size() && IsDigit(clause[start])) {
       const auto number = ScanNumber(clause, start);
-      if (number) money = LastNumber(clause.substr(0, std::min(clause.size(), start + number->size)));
+      if (number)
+        money = LastNumber(clause.substr(0, std::min(clause.size(), start + number->size)));
       continue;
     }
     start = at;
@@ -152,7 +153,8 @@ bool StartsWithWord(std::string_view text, std::string_view word) {
 }
 
 // What a clause commits to.
-std::optional<std::string> CommittedIn(std::string_view text, ExpectedAnswer expected, int depth = 0) {
+std::optional<std::string> CommittedIn(std::string_view text, ExpectedAnswer expected,
+                                       int depth = 0) {
   if (StartsWithWord(TrimSpace(text), "not") || depth > 3) return std::nullopt;
   size_t at = SkipFillers(text, 0);
   if (at >= text.size()) return std::nullopt;
@@ -166,8 +168,7 @@ std::optional<std::string> CommittedIn(std::string_view text, ExpectedAnswer exp
     if (auto inside = CommittedIn(segment.inside, expected, depth + 1)) return inside;
     if (expected == ExpectedAnswer::kText) return std::string(segment.inside);
   }
-  const std::string_view sentence =
-      TrimSpace(text.substr(at, SentenceEnd(text, at) - at));
+  const std::string_view sentence = TrimSpace(text.substr(at, SentenceEnd(text, at) - at));
   for (const std::string_view word : {"not", "less", "more", "greater", "fewer", "between"}) {
     if (StartsWithWord(sentence, word)) return std::nullopt;
   }
@@ -182,15 +183,19 @@ std::optional<std::string> CommittedIn(std::string_view text, ExpectedAnswer exp
       break;
   }
   const std::string_view run = LeadingMath(text.substr(at), expected);
-  if (!run.empty() && (expected == ExpectedAnswer::kMath ? IsAnswerOf(run, expected) : HasDigit(run))) {
+  if (!run.empty() &&
+      (expected == ExpectedAnswer::kMath ? IsAnswerOf(run, expected) : HasDigit(run))) {
     return std::string(run);
   }
   if (expected == ExpectedAnswer::kMath) {
     if (IsAnswerOf(sentence, expected)) return std::string(sentence);
     return FinalMath(sentence, expected);
   }
-  const size_t word_end = std::find_if_not(sentence.begin(), sentence.end(), IsLetter) - sentence.begin();
-  if (NumberWord(sentence.substr(0, word_end)) >= 0) return std::string(sentence.substr(0, word_end));
+  const size_t word_end = std::find_if_not(sentence.begin(), sentence.end(),
+                                           [](char c) { return IsLetter(c) || c == '-'; }) -
+                          sentence.begin();
+  if (NumberWord(sentence.substr(0, word_end)) >= 0)
+    return std::string(sentence.substr(0, word_end));
   return NumberOf(sentence);
 }
 
@@ -216,15 +221,14 @@ size_t ConnectorEnd(std::string_view lower, size_t at) {
   }
   // A heading: "## Answer" and the answer on the next line.
   const std::string_view rest = lower.substr(start, at - start);
-  const bool heading = std::all_of(rest.begin(), rest.end(), [](char c) {
-    return std::string_view(" *_#}").find(c) != kNone;
-  });
+  const bool heading = std::all_of(
+      rest.begin(), rest.end(), [](char c) { return std::string_view(" *_#}").find(c) != kNone; });
   return heading && at < lower.size() ? at : kNone;
 }
 
 // Where the clauses' contents start, in order.
 std::vector<size_t> ClauseStarts(std::string_view text) {
-  constexpr std::string_view kCues[] = {"answer", "ans",      "答案",    "réponse", "respuesta",
+  constexpr std::string_view kCues[] = {"answer",  "ans",      "答案",     "réponse", "respuesta",
                                         "antwort", "risposta", "resposta", "ответ"};
   const std::string lower = LowerAscii(text);
   std::vector<size_t> starts;

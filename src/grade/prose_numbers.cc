@@ -44,7 +44,8 @@ size_t FractionSize(std::string_view text, size_t at) {
 // "3. Then ..": the number of an item, at the start of a line.
 bool ItemNumber(std::string_view text, size_t start, size_t end) {
   size_t line = start;
-  while (line > 0 && (text[line - 1] == ' ' || text[line - 1] == '*' || text[line - 1] == '#')) --line;
+  while (line > 0 && (text[line - 1] == ' ' || text[line - 1] == '*' || text[line - 1] == '#'))
+    --line;
   if (line > 0 && text[line - 1] != '\n') return false;
   if (end + 1 >= text.size() || (text[end] != '.' && text[end] != ')')) return false;
   if (text[end + 1] != ' ') return false;
@@ -69,6 +70,32 @@ size_t SignStart(std::string_view text, size_t at) {
   if (IsLetter(c) && !spaced) return start;
   if (static_cast<unsigned char>(c) >= 0x80 && !spaced) return start - 1;
   return start - 1;
+}
+
+// The bytes of the unit at `at`. One letter may be anything, and "in" is mostly a preposition.
+size_t UnitSize(std::string_view text, size_t at) {
+  const std::string_view word = LettersAt(text, at);
+  const bool unit = word.size() > 1 && word != "in" && !CanonicalUnit(word).empty();
+  return unit ? word.size() : 0;
+}
+
+// The end of the words behind a number that belong to it: a scale, a part of another number ("and a
+// half", "thirds"), a unit.
+size_t WordTail(std::string_view text, size_t end) {
+  const size_t at = SkipSpaces(text, end);
+  for (const std::string_view half : {"and a half", "and one half", "and one-half", "and a quarter",
+                                      "and a third", "and three quarters", "and two thirds"}) {
+    if (text.substr(at).starts_with(half)) return at + half.size();
+  }
+  const std::string_view word = LettersAt(text, at);
+  if (ChangesNumber(word)) return at + word.size();
+  if (ScaleWord(word) == 1) {
+    const size_t unit = UnitSize(text, at);
+    return unit > 0 ? at + unit : end;
+  }
+  const size_t next = SkipSpaces(text, at + word.size());
+  const size_t unit = UnitSize(text, next);
+  return unit > 0 ? next + unit : at + word.size();
 }
 
 // The end of the number whose digits end at `end`, with what belongs to it: a fraction bar, a
@@ -96,14 +123,10 @@ size_t NumberTail(std::string_view text, size_t end) {
   if (at(end) == '%') return end + 1;
   if (at(end) == '\\' && at(end + 1) == '%') return end + 2;
   const std::string_view attached = LettersAt(text, end);
-  if (!attached.empty()) {
-    const bool unit = !CanonicalUnit(attached).empty() || ScaleWord(attached) != 1;
-    return unit ? end : 0;
-  }
-  if (at(end) == '_' || at(end) == '^') return 0;
-  const size_t word = SkipSpaces(text, end);
-  const std::string_view next = LettersAt(text, word);
-  return ScaleWord(next) != 1 || ChangesNumber(next) ? word + next.size() : end;
+  const bool word =
+      attached.empty() || !CanonicalUnit(attached).empty() || ScaleWord(attached) != 1;
+  if (!word || at(end) == '_' || at(end) == '^') return 0;
+  return WordTail(text, end);
 }
 
 // The word, with its apostrophes, that ends just before `at`.
@@ -154,12 +177,18 @@ std::optional<std::string> LastNumber(std::string_view text) {
     }
     const size_t end = at + digits;
     const char before = start > 0 ? text[start - 1] : ' ';
-    const bool index = before == '^' || before == '_' ||
-                       (before == '{' && start > 1 && (text[start - 2] == '^' || text[start - 2] == '_'));
-    const bool part_of_word = WordByte(before) || (before == '.' && start > 1 && IsDigit(text[start - 2]));
+    const bool index =
+        before == '^' || before == '_' ||
+        (before == '{' && start > 1 && (text[start - 2] == '^' || text[start - 2] == '_'));
+    const bool part_of_word =
+        WordByte(before) || (before == '.' && start > 1 && IsDigit(text[start - 2]));
     const size_t tail = NumberTail(text, end);
     if (index || part_of_word || tail == 0 || ItemNumber(text, start, end)) {
       at = end;
+      while (tail == 0 && at < text.size() &&
+             (IsDigit(text[at]) || text[at] == '/' || text[at] == ':')) {
+        ++at;  // all of a date
+      }
       continue;
     }
     start = SignStart(text, at);
@@ -182,7 +211,8 @@ size_t RunItem(std::string_view text, size_t at, bool numbers_only) {
     const auto number = ScanNumber(text, at);
     if (!number) return 0;
     const std::string_view attached = LettersAt(text, at + number->size);
-    const bool ordinal = attached == "th" || attached == "st" || attached == "nd" || attached == "rd";
+    const bool ordinal =
+        attached == "th" || attached == "st" || attached == "nd" || attached == "rd";
     return ordinal ? 0 : number->size;
   }
   if (c == '\\') {
@@ -203,7 +233,6 @@ size_t RunItem(std::string_view text, size_t at, bool numbers_only) {
     const bool names = word.size() == 1 && next < text.size() && text[next] == '=';
     if (names) return 1;
     const bool follows = at > 0 && !IsSpace(text[at - 1]);
-    if (ScaleWord(word) != 1) return word.size();
     if (numbers_only) return 0;
     if (word == "sqrt" || word == "pi" || word == "sin" || word == "cos" || word == "tan" ||
         word == "log" || word == "ln") {
@@ -212,8 +241,8 @@ size_t RunItem(std::string_view text, size_t at, bool numbers_only) {
     return word.size() == 1 || (follows && word.size() <= 2) ? word.size() : 0;
   }
   if (static_cast<unsigned char>(c) >= 0x80) {
-    for (const std::string_view sign : {"×", "÷", "·", "√", "π", "≤", "≥", "∞", "°", "²", "³", "€",
-                                        "£", "½", "¼", "¾", "∪", "∩", "±", "≈"}) {
+    for (const std::string_view sign : {"×", "÷", "·", "√", "π", "≤", "≥", "∞", "°", "²",
+                                        "³", "€", "£", "½", "¼", "¾", "∪", "∩", "±", "≈"}) {
       if (text.substr(at).starts_with(sign)) return sign.size();
     }
     return 0;
@@ -223,28 +252,21 @@ size_t RunItem(std::string_view text, size_t at, bool numbers_only) {
 
 // 2 hours 30 minutes, 5 and 6, 5 to 6: more than one number is committed to. The end of all of it.
 size_t CompoundEnd(std::string_view text, size_t end) {
-  size_t at = SkipSpaces(text, end);
-  const std::string_view unit = LettersAt(text, at);
-  if (ChangesNumber(unit)) return at + unit.size();
-  for (const std::string_view half : {"and a half", "and one half", "and a quarter",
-                                      "and a third", "and one-half", "and three quarters"}) {
-    if (text.substr(at).starts_with(half)) return at + half.size();
-  }
-  const bool known = !CanonicalUnit(unit).empty();
-  size_t next = known ? SkipSpaces(text, at + unit.size()) : at;
+  end = WordTail(text, end);
+  const bool known = end > 0 && IsLetter(text[end - 1]);
+  size_t next = SkipSpaces(text, end);
+  if (known && next < text.size() && text[next] == ',') next = SkipSpaces(text, next + 1);
   const std::string_view word = LettersAt(text, next);
   const bool joins = word == "and" || word == "or" || word == "to";
   if (joins) next = SkipSpaces(text, next + word.size());
-  if (known && next < text.size() && text[next] == ',') next = SkipSpaces(text, next + 1);
   if (next < text.size() && text[next] == '$') ++next;
   if ((!known && !joins) || next >= text.size() || !IsDigit(text[next])) return end;
   const auto number = ScanNumber(text, next);
   if (!number) return end;
-  const size_t second = SkipSpaces(text, next + number->size);
-  const std::string_view second_unit = LettersAt(text, second);
-  const bool second_known = !CanonicalUnit(second_unit).empty();
-  if (known && !joins && !second_known) return end;
-  return second_known ? second + second_unit.size() : next + number->size;
+  const size_t second = WordTail(text, next + number->size);
+  // 5 dollars, 3 of which ..: the second number is none of the answer.
+  const bool unit = IsLetter(text[second - 1]);
+  return joins || unit ? second : end;
 }
 
 }  // namespace

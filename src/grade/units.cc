@@ -13,43 +13,43 @@ using Spelling = std::pair<std::string_view, std::string_view>;
 
 // Lower-case spellings; a plural s is removed before looking.
 constexpr Spelling kUnits[] = {
-    {"$", "dollar"},        {"dollar", "dollar"},   {"usd", "dollar"},      {"buck", "dollar"},
-    {"cent", "cent"},       {"euro", "euro"},       {"%", "percent"},       {"percent", "percent"},
-    {"pct", "percent"},     {"mm", "mm"},           {"millimeter", "mm"},   {"millimetre", "mm"},
-    {"cm", "cm"},           {"centimeter", "cm"},   {"centimetre", "cm"},   {"m", "m"},
-    {"meter", "m"},         {"metre", "m"},         {"km", "km"},           {"kilometer", "km"},
-    {"kilometre", "km"},    {"in", "inch"},         {"inch", "inch"},       {"inche", "inch"},
-    {"ft", "foot"},         {"foot", "foot"},       {"feet", "foot"},       {"yd", "yard"},
-    {"yard", "yard"},       {"mi", "mile"},         {"mile", "mile"},       {"mg", "mg"},
-    {"g", "g"},             {"gram", "g"},          {"kg", "kg"},           {"kilogram", "kg"},
-    {"kilo", "kg"},         {"lb", "pound"},        {"pound", "pound"},     {"oz", "ounce"},
-    {"ounce", "ounce"},     {"ton", "ton"},         {"ml", "ml"},           {"milliliter", "ml"},
-    {"millilitre", "ml"},   {"l", "liter"},         {"liter", "liter"},     {"litre", "liter"},
-    {"gal", "gallon"},      {"gallon", "gallon"},   {"s", "second"},        {"sec", "second"},
-    {"second", "second"},   {"min", "minute"},      {"minute", "minute"},   {"h", "hour"},
-    {"hr", "hour"},         {"hour", "hour"},       {"day", "day"},         {"week", "week"},
-    {"month", "month"},     {"year", "year"},       {"yr", "year"},         {"mph", "mph"},
-    {"kph", "kph"},         {"deg", "degree"},      {"degree", "degree"},   {"rad", "radian"},
-    {"radian", "radian"},   {"am", "am"},           {"a.m", "am"},          {"pm", "pm"},
+    {"$", "dollar"},      {"dollar", "dollar"}, {"usd", "dollar"},    {"buck", "dollar"},
+    {"cent", "cent"},     {"euro", "euro"},     {"%", "percent"},     {"percent", "percent"},
+    {"pct", "percent"},   {"mm", "mm"},         {"millimeter", "mm"}, {"millimetre", "mm"},
+    {"cm", "cm"},         {"centimeter", "cm"}, {"centimetre", "cm"}, {"m", "m"},
+    {"meter", "m"},       {"metre", "m"},       {"km", "km"},         {"kilometer", "km"},
+    {"kilometre", "km"},  {"in", "inch"},       {"inch", "inch"},     {"inche", "inch"},
+    {"ft", "foot"},       {"foot", "foot"},     {"feet", "foot"},     {"yd", "yard"},
+    {"yard", "yard"},     {"mi", "mile"},       {"mile", "mile"},     {"mg", "mg"},
+    {"g", "g"},           {"gram", "g"},        {"kg", "kg"},         {"kilogram", "kg"},
+    {"kilo", "kg"},       {"lb", "pound"},      {"pound", "pound"},   {"oz", "ounce"},
+    {"ounce", "ounce"},   {"ton", "ton"},       {"ml", "ml"},         {"milliliter", "ml"},
+    {"millilitre", "ml"}, {"l", "liter"},       {"liter", "liter"},   {"litre", "liter"},
+    {"gal", "gallon"},    {"gallon", "gallon"}, {"s", "second"},      {"sec", "second"},
+    {"second", "second"}, {"min", "minute"},    {"minute", "minute"}, {"h", "hour"},
+    {"hr", "hour"},       {"hour", "hour"},     {"day", "day"},       {"week", "week"},
+    {"month", "month"},   {"year", "year"},     {"yr", "year"},       {"mph", "mph"},
+    {"kph", "kph"},       {"deg", "degree"},    {"degree", "degree"}, {"rad", "radian"},
+    {"radian", "radian"}, {"am", "am"},         {"a.m", "am"},        {"pm", "pm"},
     {"p.m", "pm"}};
 
 constexpr std::pair<std::string_view, int64_t> kScales[] = {
-    {"dozen", 12},         {"hundred", 100},         {"thousand", 1000},
-    {"million", 1000000},  {"billion", 1000000000},  {"trillion", 1000000000000}};
+    {"dozen", 12},        {"hundred", 100},        {"thousand", 1000},
+    {"million", 1000000}, {"billion", 1000000000}, {"trillion", 1000000000000}};
 
-constexpr std::string_view kFunctionWords[] = {"of", "is", "or", "to", "per", "at", "on",
+constexpr std::string_view kFunctionWords[] = {"of", "is", "or", "to", "per", "at",  "on",
                                                "by", "as", "so", "no", "the", "and", "an"};
 
 // Without a plural s.
 constexpr std::string_view kChanging[] = {
-    "squared", "cubed",   "half",  "halve",  "third",     "fourth",     "quarter",  "fifth", "sixth",
-    "seventh", "eighth",  "ninth", "tenth",  "hundredth", "thousandth", "factorial"};
+    "squared", "cubed",   "half",   "halve", "third", "fourth",    "quarter",    "fifth",
+    "sixth",   "seventh", "eighth", "ninth", "tenth", "hundredth", "thousandth", "factorial"};
 
 constexpr std::string_view kSmallNumbers[] = {
-    "zero",   "one",     "two",       "three",    "four",     "five",    "six",
-    "seven",  "eight",   "nine",      "ten",      "eleven",   "twelve",  "thirteen",
+    "zero",     "one",     "two",     "three",     "four",     "five",     "six",
+    "seven",    "eight",   "nine",    "ten",       "eleven",   "twelve",   "thirteen",
     "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen", "twenty"};
-constexpr std::string_view kTens[] = {"thirty", "forty",   "fifty", "sixty",
+constexpr std::string_view kTens[] = {"thirty",  "forty",  "fifty", "sixty",
                                       "seventy", "eighty", "ninety"};
 
 std::string_view UnitNamed(std::string_view word) {
@@ -105,8 +105,8 @@ bool IsProseWord(std::string_view letters) {
   }
   if (lower.size() < 3) return false;
   const bool vowel = lower.find_first_of("aeiou") != std::string::npos;
-  const bool ordered = std::adjacent_find(lower.begin(), lower.end(), std::greater_equal<>()) ==
-                       lower.end();
+  const bool ordered =
+      std::adjacent_find(lower.begin(), lower.end(), std::greater_equal<>()) == lower.end();
   return vowel && !ordered;
 }
 
@@ -129,8 +129,19 @@ int NumberWord(std::string_view word) {
   for (size_t i = 0; i < std::size(kSmallNumbers); ++i) {
     if (lower == kSmallNumbers[i]) return static_cast<int>(i);
   }
-  for (size_t i = 0; i < std::size(kTens); ++i) {
-    if (lower == kTens[i]) return static_cast<int>(30 + 10 * i);
+  const size_t dash = std::min(lower.find('-'), lower.size());
+  const auto tens = [&]() -> int {
+    const std::string_view first = std::string_view(lower).substr(0, dash);
+    if (first == "twenty") return 20;
+    for (size_t i = 0; i < std::size(kTens); ++i) {
+      if (first == kTens[i]) return static_cast<int>(30 + 10 * i);
+    }
+    return -1;
+  }();
+  if (tens < 0 || dash == lower.size()) return tens;
+  for (size_t i = 1; i < 10; ++i) {
+    if (std::string_view(lower).substr(dash + 1) == kSmallNumbers[i])
+      return tens + static_cast<int>(i);
   }
   return -1;
 }

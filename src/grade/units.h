@@ -23,7 +23,7 @@ namespace ebb {
 // Whether a word behind a number makes another number of it: squared, thirds, quarters.
 [[nodiscard]] bool ChangesNumber(std::string_view word);
 
-// The value of zero .. twenty, thirty .. ninety; -1 for other words.
+// The value of zero .. ninety, forty-two among them; -1 for other words.
 [[nodiscard]] int NumberWord(std::string_view word);
 
 }  // namespace ebb

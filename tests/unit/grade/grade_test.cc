@@ -143,6 +143,21 @@ TEST(GradeTest, FindsTheOneCommittedAnswer) {
   }
 }
 
+TEST(GradeTest, KeepsWhatBelongsToANumberInProse) {
+  const auto extracted = [](const char* output) { return GradeText("7", output).extracted; };
+  EXPECT_EQ(extracted("The answer is 5 cents."), "5 cents");
+  EXPECT_EQ(extracted("The answer is 12 feet and 3 inches."), "12 feet and 3 inches");
+  EXPECT_EQ(extracted("It takes 5 and a half hours"), "5 and a half");
+  EXPECT_EQ(extracted("It is 3 quarters full"), "3 quarters");
+  EXPECT_EQ(extracted("It costs 2.5 million dollars"), "2.5 million dollars");
+  EXPECT_EQ(extracted("It weighs 5kg"), "5kg");
+  EXPECT_EQ(extracted("There are 5 in total"), "5");
+  EXPECT_EQ(extracted("see x2, 3D, the 4th and a_5"), "");
+  EXPECT_EQ(extracted("born on 12/03/2020"), "");
+  EXPECT_EQ(extracted("so forty-two? No: 41"), "41");
+  EXPECT_EQ(extracted("The answer is forty-two."), "forty-two");
+}
+
 TEST(GradeTest, AsksForTheFormat) {
   const char* outputs[] = {"so \\boxed{18}", "so\n#### 18", "so\n{\"answer\": 18}"};
   for (int wrote = 0; wrote < 3; ++wrote) {
