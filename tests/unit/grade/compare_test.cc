@@ -482,6 +482,8 @@ const std::vector<Pair>& UnequalPairs() {
       {"1<x<5", R"(1<x\le5)"},
       {"1<x<5", "1>x>5"},
       {"1<x<5", "-1<x<5"},
+      {"5", "5%%"},
+      {"5", "$5%"},
   };
   return pairs;
 }
