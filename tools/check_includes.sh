@@ -19,6 +19,8 @@ model: base arch kernels
 text: base
 engine: base arch checkpoint codec peers container packed kernels offload model text
 api: base arch checkpoint codec peers container packed pack kernels offload model text engine
+grade: base
+stats: base
 cli: *
 '
 

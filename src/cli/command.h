@@ -30,6 +30,7 @@ void AddRun(CLI::App& app, CommandBody& body);
 void AddLogits(CLI::App& app, CommandBody& body);
 void AddTokenize(CLI::App& app, CommandBody& body);
 void AddCodec(CLI::App& app, CommandBody& body);
+void AddGrade(CLI::App& app, CommandBody& body);
 void AddBench(CLI::App& app, CommandBody& body);
 
 // Options that several commands have.

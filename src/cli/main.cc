@@ -24,6 +24,7 @@ int Run(int argc, char** argv) {
   AddLogits(app, body);
   AddTokenize(app, body);
   AddCodec(app, body);
+  AddGrade(app, body);
   AddBench(app, body);
   CLI::App* help = app.add_subcommand("help", "Print this help");
   help->callback([&] {

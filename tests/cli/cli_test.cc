@@ -477,5 +477,62 @@ TEST_F(CliTest, SyntheticCheckpointsAreCompressedAndRun) {
   EXPECT_THAT(wrong.output, HasSubstr("--router"));
 }
 
+TEST_F(CliTest, GradeJudgesEveryRowInOrder) {
+  const std::string path = dir_.Path("outputs.jsonl");
+  std::ofstream(path) << R"({"gold": "18", "prediction": "so \\boxed{18}"}
+{"gold": "she has 9\n#### 1,234", "prediction": "The answer is 1234."}
+
+{"gold": 5, "prediction": "\\boxed{500}", "format": "boxed"}
+{"gold": "1/2", "prediction": "no idea"}
+{"gold": "7", "prediction": "{\"answer\": 7}", "format": "json"}
+)";
+  const Json json = EbbJson("grade " + path);
+  EXPECT_EQ(json["items"], 5);
+  EXPECT_DOUBLE_EQ(json["pia"], 0.6);
+  EXPECT_DOUBLE_EQ(json["ica"], 0.4);
+  ASSERT_EQ(json["rows"].size(), 5u);
+  EXPECT_EQ(json["rows"][0], Json::parse(R"({"equal": true, "in_format": true, "ica": true,
+      "extracted": "18", "tier": "format", "rule": "literal"})"));
+  EXPECT_EQ(json["rows"][1], Json::parse(R"({"equal": true, "in_format": false, "ica": false,
+      "extracted": "1234", "tier": "clause", "rule": "number"})"));
+  EXPECT_EQ(json["rows"][2]["equal"], false);
+  EXPECT_EQ(json["rows"][2]["in_format"], true);
+  EXPECT_EQ(json["rows"][3], Json::parse(R"({"equal": false, "in_format": false, "ica": false,
+      "extracted": null, "tier": "none", "rule": "none"})"));
+  EXPECT_EQ(json["rows"][4]["ica"], true);
+  // --format counts for all rows.
+  EXPECT_DOUBLE_EQ(EbbJson("grade " + path + " --format json")["ica"], 0.2);
+  EXPECT_THAT(Ebb("grade " + path).output, HasSubstr("5 items"));
+  EXPECT_DOUBLE_EQ(
+      Json::parse(RunShell("cat " + path + " | " EBB_BINARY " grade - --json").output)["pia"], 0.6);
+}
+
+TEST_F(CliTest, GradeOfNothingHasNoRates) {
+  const std::string path = dir_.Path("empty.jsonl");
+  std::ofstream(path) << "\n";
+  const Json json = EbbJson("grade " + path);
+  EXPECT_EQ(json["items"], 0);
+  EXPECT_TRUE(json["pia"].is_null());
+}
+
+TEST_F(CliTest, GradeNamesTheLineAndTheFieldAtFault) {
+  const std::string path = dir_.Path("bad.jsonl");
+  const std::string good = R"({"gold": "1", "prediction": "1"})";
+  for (const auto& [line, field] : std::vector<std::pair<std::string, std::string>>{
+           {"{", "bad.jsonl:2"},
+           {"[1]", "gold"},
+           {R"({"gold": "1"})", "prediction"},
+           {R"({"prediction": "1"})", "gold"},
+           {R"({"gold": "1", "prediction": 1})", "prediction"},
+           {R"({"gold": " ", "prediction": "1"})", "gold"},
+           {R"({"gold": "1", "prediction": "1", "format": "xml"})", "format"}}) {
+    std::ofstream(path) << good << "\n" << line << "\n";
+    ExpectFailure("grade " + path, 1, {"bad.jsonl:2", field});
+  }
+  ExpectFailure("grade " + dir_.Path("absent.jsonl"), 1, {"absent.jsonl"});
+  ExpectFailure("grade", 2, {"IN.jsonl"});
+  ExpectFailure("grade " + path + " --format xml", 2, {"--format"});
+}
+
 }  // namespace
 }  // namespace ebb

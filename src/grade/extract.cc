@@ -1,0 +1,111 @@
+#include "grade/extract.h"
+
+#include <algorithm>
+#include <array>
+
+#include "grade/answer.h"
+#include "grade/extract_places.h"
+#include "grade/math_text.h"
+#include "grade/prose.h"
+
+namespace ebb {
+namespace {
+
+constexpr std::string_view kFormatNames[] = {"boxed", "hash", "json"};
+constexpr std::string_view kTierNames[] = {"none",  "format",     "other_format", "clause",
+                                           "whole", "final_math", "last_number"};
+constexpr size_t kMaxWholeBytes = 300;
+
+std::optional<std::string> Place(std::string_view text, AnswerFormat format,
+                                 ExpectedAnswer expected) {
+  switch (format) {
+    case AnswerFormat::kBoxed:
+      return LastBoxed(text);
+    case AnswerFormat::kHash:
+      return LastHash(text, expected);
+    case AnswerFormat::kJson:
+      return LastJson(text);
+  }
+  return std::nullopt;
+}
+
+// Whether some of the answer is only words.
+bool HasWords(const Answer& answer) {
+  if (answer.kind == AnswerKind::kText) return true;
+  return std::any_of(answer.parts.begin(), answer.parts.end(), HasWords);
+}
+
+// The output itself, if it is an answer and nothing else.
+std::optional<std::string> Whole(std::string_view text, ExpectedAnswer expected) {
+  text = TrimSpace(text);
+  if (text.empty() || text.size() > kMaxWholeBytes) return std::nullopt;
+  if (expected == ExpectedAnswer::kChoice) return std::nullopt;
+  const Answer answer = ParseAnswer(text);
+  if (answer.kind == AnswerKind::kEmpty) return std::nullopt;
+  if (expected != ExpectedAnswer::kText && HasWords(answer)) return std::nullopt;
+  return std::string(text);
+}
+
+Extraction Found(ExtractionTier tier, std::string text) {
+  return {tier, std::move(text), tier == ExtractionTier::kFormat};
+}
+
+}  // namespace
+
+std::string_view AnswerFormatName(AnswerFormat format) {
+  return kFormatNames[static_cast<size_t>(format)];
+}
+
+std::optional<AnswerFormat> AnswerFormatFromName(std::string_view name) {
+  for (size_t i = 0; i < std::size(kFormatNames); ++i) {
+    if (name == kFormatNames[i]) return static_cast<AnswerFormat>(i);
+  }
+  return std::nullopt;
+}
+
+std::string_view ExtractionTierName(ExtractionTier tier) {
+  return kTierNames[static_cast<size_t>(tier)];
+}
+
+Extraction ExtractAnswer(std::string_view output, AnswerFormat format, ExpectedAnswer expected) {
+  const std::string text = OwnAnswerText(output);
+  if (auto found = Place(text, format, expected)) {
+    return Found(ExtractionTier::kFormat, std::move(*found));
+  }
+  for (const AnswerFormat other :
+       {AnswerFormat::kBoxed, AnswerFormat::kHash, AnswerFormat::kJson}) {
+    if (other == format) continue;
+    if (auto found = Place(text, other, expected)) {
+      return Found(ExtractionTier::kOtherFormat, std::move(*found));
+    }
+  }
+  if (auto found = LastClause(text, expected)) {
+    return Found(ExtractionTier::kClause, std::move(*found));
+  }
+  // Almost any short output could be words and nothing else, so these come last.
+  const bool words = expected == ExpectedAnswer::kText;
+  auto whole = Whole(text, expected);
+  if (whole && !words) return Found(ExtractionTier::kWhole, std::move(*whole));
+  if (auto found = FinalMath(text, expected)) {
+    return Found(ExtractionTier::kFinalMath, std::move(*found));
+  }
+  if (whole) return Found(ExtractionTier::kWhole, std::move(*whole));
+  auto last = expected == ExpectedAnswer::kChoice ? ChosenLetter(text, false) : LastNumber(text);
+  if (last) return Found(ExtractionTier::kLastNumber, std::move(*last));
+  return {};
+}
+
+std::string ExtractGold(std::string_view solution) {
+  const size_t mark = solution.rfind("####");
+  if (mark != std::string_view::npos) {
+    const std::string_view rest = TrimSpace(solution.substr(mark + 4));
+    if (!rest.empty()) return std::string(rest.substr(0, rest.find('\n')));
+  }
+  if (auto boxed = LastBoxed(solution)) return *boxed;
+  if (solution.find("answer is") != std::string_view::npos) {
+    if (auto clause = LastClause(solution, ExpectedAnswer::kText)) return *clause;
+  }
+  return std::string(TrimSpace(solution));
+}
+
+}  // namespace ebb

@@ -1,0 +1,27 @@
+// The places of the three answer formats, and what has to be cut from an output before it is read.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "grade/extract.h"
+
+namespace ebb {
+
+// The content of the last \boxed{..} that balances and is not empty, of at most kMaxAnswerBytes.
+// Boxes that only "and", "or" or a comma joins are one list: \boxed{2} and \boxed{3} is "2, 3".
+[[nodiscard]] std::optional<std::string> LastBoxed(std::string_view text);
+
+// The rest of the last line with exactly four "#" and something that is an answer behind them.
+[[nodiscard]] std::optional<std::string> LastHash(std::string_view text, ExpectedAnswer expected);
+
+// The value of "answer" of the last JSON object that has one, as it is written.
+[[nodiscard]] std::optional<std::string> LastJson(std::string_view text);
+
+// What the model said itself and as its answer: without thoughts (up to </think>), special tokens,
+// the calculator's marks of GSM8K (<<1+2=3>>), and the next question with which a base model runs
+// on ("\nQ:", "\nQuestion:"). Minus signs of Unicode become "-".
+[[nodiscard]] std::string OwnAnswerText(std::string_view output);
+
+}  // namespace ebb

@@ -1,0 +1,454 @@
+#include "grade/math_text.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace ebb {
+namespace {
+
+using Spelling = std::pair<std::string_view, std::string_view>;
+
+// What only sets type; an argument that follows stays, as a group.
+constexpr std::string_view kDropped[] = {
+    "left",       "right",        "big",       "Big",         "bigl",      "bigr",      "Bigl",
+    "Bigr",       "bigg",         "Bigg",      "biggl",       "biggr",     "Biggl",     "Biggr",
+    "middle",     "displaystyle", "textstyle", "scriptstyle", "limits",    "nolimits",  "mathbf",
+    "boldsymbol", "bm",           "mathit",    "mathsf",      "mathcal",   "mathstrut", "bold",
+    "rm",         "bf",           "nonumber",  "notag",       "ensuremath"};
+
+constexpr Spelling kCommands[] = {{"quad", " "},
+                                  {"qquad", " "},
+                                  {"thinspace", " "},
+                                  {"enspace", " "},
+                                  {"dfrac", "\\frac"},
+                                  {"tfrac", "\\frac"},
+                                  {"cfrac", "\\frac"},
+                                  {"dbinom", "\\binom"},
+                                  {"tbinom", "\\binom"},
+                                  {"cdot", "*"},
+                                  {"times", "*"},
+                                  {"ast", "*"},
+                                  {"div", "/"},
+                                  {"leq", "\\le"},
+                                  {"leqslant", "\\le"},
+                                  {"geq", "\\ge"},
+                                  {"geqslant", "\\ge"},
+                                  {"neq", "\\ne"},
+                                  {"lt", "<"},
+                                  {"gt", ">"},
+                                  {"colon", ":"},
+                                  {"infin", "\\infty"},
+                                  {"mid", "|"},
+                                  {"vert", "|"},
+                                  {"lvert", "|"},
+                                  {"rvert", "|"},
+                                  {"lbrace", "\\{"},
+                                  {"rbrace", "\\}"},
+                                  {"lbrack", "["},
+                                  {"rbrack", "]"},
+                                  {"lparen", "("},
+                                  {"rparen", ")"},
+                                  {"textbf", "\\text"},
+                                  {"textit", "\\text"},
+                                  {"textrm", "\\text"},
+                                  {"textsf", "\\text"},
+                                  {"texttt", "\\text"},
+                                  {"mbox", "\\text"},
+                                  {"hbox", "\\text"},
+                                  {"mathrm", "\\text"},
+                                  {"textnormal", "\\text"},
+                                  {"operatorname", "\\text"},
+                                  {"emph", "\\text"},
+                                  {"underline", "\\text"},
+                                  {"degree", "^\\circ"},
+                                  {"degrees", "^\\circ"},
+                                  {"approxeq", "\\approx"},
+                                  {"simeq", "\\approx"},
+                                  {"varnothing", "\\emptyset"},
+                                  {"dots", "\\ldots"},
+                                  {"cdots", "\\ldots"},
+                                  {"arcsec", "\\operatorname{arcsec}"},
+                                  {"euro", "$"},
+                                  {"pounds", "$"},
+                                  {"dollar", "$"},
+                                  {"percent", "%"},
+                                  {"land", "\\text{ and }"},
+                                  {"lor", "\\text{ or }"},
+                                  {"wedge", "\\text{ and }"},
+                                  {"vee", "\\text{ or }"},
+                                  {"varphi", "\\phi"},
+                                  {"varepsilon", "\\epsilon"}};
+
+constexpr Spelling kUnicode[] = {{"−", "-"},
+                                 {"–", "-"},
+                                 {"‐", "-"},
+                                 {"‑", "-"},
+                                 {"×", "*"},
+                                 {"·", "*"},
+                                 {"⋅", "*"},
+                                 {"∙", "*"},
+                                 {"÷", "/"},
+                                 {"⁄", "/"},
+                                 {"∕", "/"},
+                                 {"π", "\\pi "},
+                                 {"∞", "\\infty "},
+                                 {"≤", "\\le "},
+                                 {"≥", "\\ge "},
+                                 {"⩽", "\\le "},
+                                 {"⩾", "\\ge "},
+                                 {"≠", "\\ne "},
+                                 {"≈", "\\approx "},
+                                 {"∪", "\\cup "},
+                                 {"∩", "\\cap "},
+                                 {"∈", "\\in "},
+                                 {"∅", "\\emptyset "},
+                                 {"±", "\\pm "},
+                                 {"∓", "\\mp "},
+                                 {"°", "^\\circ "},
+                                 {"θ", "\\theta "},
+                                 {"α", "\\alpha "},
+                                 {"β", "\\beta "},
+                                 {"γ", "\\gamma "},
+                                 {"δ", "\\delta "},
+                                 {"λ", "\\lambda "},
+                                 {"μ", "\\mu "},
+                                 {"σ", "\\sigma "},
+                                 {"φ", "\\phi "},
+                                 {"ω", "\\omega "},
+                                 {"ℝ", "\\mathbb{R}"},
+                                 {"ℤ", "\\mathbb{Z}"},
+                                 {"⌊", "\\lfloor "},
+                                 {"⌋", "\\rfloor "},
+                                 {"⌈", "\\lceil "},
+                                 {"⌉", "\\rceil "},
+                                 {"½", "\\frac{1}{2}"},
+                                 {"⅓", "\\frac{1}{3}"},
+                                 {"⅔", "\\frac{2}{3}"},
+                                 {"¼", "\\frac{1}{4}"},
+                                 {"¾", "\\frac{3}{4}"},
+                                 {"⁰", "^{0}"},
+                                 {"¹", "^{1}"},
+                                 {"²", "^{2}"},
+                                 {"³", "^{3}"},
+                                 {"⁴", "^{4}"},
+                                 {"⁵", "^{5}"},
+                                 {"⁶", "^{6}"},
+                                 {"⁷", "^{7}"},
+                                 {"⁸", "^{8}"},
+                                 {"⁹", "^{9}"},
+                                 {"€", "$"},
+                                 {"£", "$"},
+                                 {"¥", "$"},
+                                 {"￥", "$"},
+                                 {"，", ","},
+                                 {"、", ","},
+                                 {"．", "."},
+                                 {"。", "."},
+                                 {"：", ":"},
+                                 {"；", ";"},
+                                 {"（", "("},
+                                 {"）", ")"},
+                                 {"［", "["},
+                                 {"］", "]"},
+                                 {"｛", "{"},
+                                 {"｝", "}"},
+                                 {"％", "%"},
+                                 {"＝", "="},
+                                 {"＋", "+"},
+                                 {"－", "-"},
+                                 {"０", "0"},
+                                 {"１", "1"},
+                                 {"２", "2"},
+                                 {"３", "3"},
+                                 {"４", "4"},
+                                 {"５", "5"},
+                                 {"６", "6"},
+                                 {"７", "7"},
+                                 {"８", "8"},
+                                 {"９", "9"},
+                                 {"“", "\""},
+                                 {"”", "\""},
+                                 {"‘", "'"},
+                                 {"’", "'"},
+                                 {"′", "'"},
+                                 {"\u00A0", " "},
+                                 {"\u2002", " "},
+                                 {"\u2003", " "},
+                                 {"\u3000", " "},
+                                 {"\u200B", ""},
+                                 {"\u200C", ""},
+                                 {"\u200D", ""},
+                                 {"\uFEFF", ""},
+                                 {"\u2061", ""},
+                                 {"\u2062", ""}};
+
+// Spaces that may stand between the groups of three digits of one number, but separate else.
+constexpr std::string_view kThinSpaces[] = {"\\,", "\u2009", "\u202F"};
+
+std::string_view LettersAt(std::string_view text, size_t at) {
+  size_t end = at;
+  while (end < text.size() && IsLetter(text[end])) ++end;
+  return text.substr(at, end - at);
+}
+
+// Exactly three digits at `at`.
+bool GroupOfThree(std::string_view text, size_t at) {
+  if (at + 3 > text.size()) return false;
+  for (size_t i = at; i < at + 3; ++i) {
+    if (!IsDigit(text[i])) return false;
+  }
+  return at + 3 == text.size() || !IsDigit(text[at + 3]);
+}
+
+// Marks the dollars that open and close mathematics, as opposed to amounts of money: an opening
+// one touches what follows; a closing one touches what precedes and no digit follows it.
+std::vector<bool> MathDollars(std::string_view text) {
+  std::vector<bool> marked(text.size(), false);
+  size_t open = std::string_view::npos;
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '\\') {
+      ++i;
+      continue;
+    }
+    if (text[i] != '$') continue;
+    const size_t width = i + 1 < text.size() && text[i + 1] == '$' ? 2 : 1;
+    const bool after_space = i == 0 || IsSpace(text[i - 1]);
+    const bool before_space = i + width >= text.size() || IsSpace(text[i + width]);
+    const bool before_digit = i + width < text.size() && IsDigit(text[i + width]);
+    const bool closes = open != std::string_view::npos && (width == 2 || !after_space) &&
+                        (width == 2 || !before_digit);
+    if (closes) {
+      for (size_t k = 0; k < width; ++k) marked[i + k] = marked[open + k] = true;
+      open = std::string_view::npos;
+    } else if (!before_space || width == 2) {
+      open = i;
+    }
+    i += width - 1;
+  }
+  return marked;
+}
+
+// Answers that were escaped twice ("\\frac") get their single backslashes back; in an environment
+// "\\" ends a row, unless \begin itself is written so.
+std::string SingleBackslashes(std::string_view text) {
+  const bool escaped = text.find("\\\\begin") != std::string_view::npos;
+  const bool rows = !escaped && text.find("\\begin") != std::string_view::npos;
+  std::string out;
+  for (size_t i = 0; i < text.size(); ++i) {
+    out.push_back(text[i]);
+    if (text[i] == '\\' && i + 1 < text.size() && text[i + 1] == '\\') {
+      const bool command = i + 2 < text.size() && IsLetter(text[i + 2]);
+      if (rows || !(escaped || command)) out.push_back('\\');
+      ++i;
+    }
+  }
+  return out;
+}
+
+// One pass over the text, appending to out_.
+class Cleaner {
+ public:
+  explicit Cleaner(std::string_view text) : text_(text), dollars_(MathDollars(text)) {}
+
+  std::string Run() {
+    while (at_ < text_.size()) {
+      if (dollars_[at_]) {
+        ++at_;
+      } else if (ThinSpace()) {
+      } else if (text_[at_] == '\\') {
+        Command();
+      } else if (static_cast<unsigned char>(text_[at_]) >= 0x80) {
+        Foreign();
+      } else {
+        Plain();
+      }
+    }
+    return std::move(out_);
+  }
+
+ private:
+  bool After(std::string_view what) const { return text_.substr(at_).starts_with(what); }
+
+  bool ThinSpace() {
+    for (const std::string_view space : kThinSpaces) {
+      if (!After(space)) continue;
+      at_ += space.size();
+      const bool joins = !out_.empty() && IsDigit(out_.back()) && GroupOfThree(text_, at_);
+      if (!joins) out_.push_back(' ');
+      return true;
+    }
+    return false;
+  }
+
+  void Put(std::string_view text) {
+    // A command must not grow by letters that came to stand behind it.
+    if (!text.empty() && IsLetter(text[0]) && EndsInCommand()) out_.push_back(' ');
+    out_ += text;
+  }
+
+  bool EndsInCommand() const {
+    size_t i = out_.size();
+    while (i > 0 && IsLetter(out_[i - 1])) --i;
+    return i < out_.size() && i > 0 && out_[i - 1] == '\\';
+  }
+
+  void Command() {
+    const std::string_view name = LettersAt(text_, at_ + 1);
+    if (name.empty()) {
+      Symbol();
+      return;
+    }
+    at_ += 1 + name.size();
+    if (std::find(std::begin(kDropped), std::end(kDropped), name) != std::end(kDropped)) {
+      // "\left." stands for no bracket at all.
+      if ((name == "left" || name == "right") && After(".")) ++at_;
+      if (EndsInCommand()) out_.push_back(' ');
+      return;
+    }
+    if (name == "hspace" || name == "phantom" || name == "label" || name == "tag") {
+      if (At(at_) == '*') ++at_;
+      const size_t end = At(at_) == '{' ? BracketEnd(text_, at_) : std::string_view::npos;
+      if (end != std::string_view::npos) at_ = end;
+      out_.push_back(' ');
+      return;
+    }
+    for (const auto& [from, to] : kCommands) {
+      if (name != from) continue;
+      Put(to);
+      return;
+    }
+    out_ += '\\';
+    out_ += name;
+  }
+
+  char At(size_t i) const { return i < text_.size() ? text_[i] : '\0'; }
+
+  void Symbol() {
+    const char c = At(at_ + 1);
+    at_ += at_ + 1 < text_.size() ? 2 : 1;
+    switch (c) {
+      case '!':
+        // 1,\!000 is one number, in brackets too.
+        if (!out_.empty() && out_.back() == ',' && GroupOfThree(text_, at_)) out_.pop_back();
+        return;
+      case ';':
+      case ':':
+      case '>':
+      case ' ':
+        out_.push_back(' ');
+        return;
+      case '$':
+      case '%':
+      case '#':
+      case '&':
+        out_.push_back(c == '&' ? ' ' : c);
+        return;
+      case '_':
+        out_ += "\\_";
+        return;
+      case '(':
+      case ')':
+      case '[':
+      case ']':
+        return;  // delimiters of mathematics
+      case '|':
+        out_ += "\\|";
+        return;
+      default:
+        out_.push_back('\\');
+        if (c != '\0') out_.push_back(c);
+    }
+  }
+
+  void Foreign() {
+    if (After("√")) {
+      at_ += std::string_view("√").size();
+      size_t end = at_;
+      while (IsDigit(At(end))) ++end;
+      out_ += "\\sqrt";
+      if (end > at_) {
+        out_ += '{';
+        out_ += text_.substr(at_, end - at_);
+        out_ += '}';
+      } else {
+        out_ += ' ';
+      }
+      at_ = end;
+      return;
+    }
+    for (const auto& [from, to] : kUnicode) {
+      if (!After(from)) continue;
+      Put(to);
+      at_ += from.size();
+      return;
+    }
+    out_.push_back(text_[at_++]);
+  }
+
+  void Plain() {
+    constexpr Spelling kAscii[] = {{"<=", "\\le "}, {">=", "\\ge "}, {"!=", "\\ne "},  {"==", "="},
+                                   {"**", "^"},     {"{,}", ","},    {"+/-", "\\pm "}, {"~", " "},
+                                   {"\t", " "},     {"\n", " "},     {"\r", " "}};
+    for (const auto& [from, to] : kAscii) {
+      if (!After(from)) continue;
+      at_ += from.size();
+      const bool joins =
+          from == "{,}" && !out_.empty() && IsDigit(out_.back()) && GroupOfThree(text_, at_);
+      if (!joins) Put(to);
+      return;
+    }
+    Put(text_.substr(at_++, 1));
+  }
+
+  std::string_view text_;
+  std::vector<bool> dollars_;
+  size_t at_ = 0;
+  std::string out_;
+};
+
+}  // namespace
+
+bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+bool IsLetter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool IsSpace(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+std::string_view TrimSpace(std::string_view text) {
+  while (!text.empty() && IsSpace(text.front())) text.remove_prefix(1);
+  while (!text.empty() && IsSpace(text.back())) text.remove_suffix(1);
+  return text;
+}
+
+std::string LowerAscii(std::string_view text) {
+  std::string out(text);
+  for (char& c : out) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return out;
+}
+
+std::string CleanMath(std::string_view text) {
+  const std::string single = SingleBackslashes(text);
+  return Cleaner(single).Run();
+}
+
+std::string TightText(std::string_view cleaned) {
+  const auto joins = [](char c) { return IsDigit(c) || IsLetter(c); };
+  std::string out;
+  for (size_t i = 0; i < cleaned.size(); ++i) {
+    if (!IsSpace(cleaned[i])) {
+      out.push_back(cleaned[i]);
+      continue;
+    }
+    size_t next = i;
+    while (next < cleaned.size() && IsSpace(cleaned[next])) ++next;
+    // A space between two words or numbers separates them; any other says nothing.
+    if (!out.empty() && next < cleaned.size() && joins(out.back()) && joins(cleaned[next])) {
+      out.push_back(' ');
+    }
+    i = next - 1;
+  }
+  return out;
+}
+
+}  // namespace ebb

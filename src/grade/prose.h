@@ -1,0 +1,31 @@
+// Finding answers in prose.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "grade/extract.h"
+
+namespace ebb {
+
+// What is committed to behind the last "the answer is", "Answer:", "A:" or such. Clauses that hold
+// no answer of the expected kind ("the answer is right", "the answer is not 5") are passed over.
+[[nodiscard]] std::optional<std::string> LastClause(std::string_view text, ExpectedAnswer expected);
+
+// The last mathematics ($..$, \(..\), \[..\]) or bold text of the last paragraph that is an answer
+// of the expected kind.
+[[nodiscard]] std::optional<std::string> FinalMath(std::string_view text, ExpectedAnswer expected);
+
+// The last well-formed number: with its sign, thousands separators, fraction, percent or scale
+// word; not a part of a word (5th, x2), an index, or the number of a list's item.
+[[nodiscard]] std::optional<std::string> LastNumber(std::string_view text);
+
+// The one letter A to J that a text chooses: behind its start ("D. it cannot ..") or the last one
+// that is not denied ("not A"); `first`: the first one.
+[[nodiscard]] std::optional<std::string> ChosenLetter(std::string_view text, bool first);
+
+// The mathematics at the start of a text, up to the first word; empty if it starts with a word.
+[[nodiscard]] std::string_view LeadingMath(std::string_view text, ExpectedAnswer expected);
+
+}  // namespace ebb

@@ -1,0 +1,105 @@
+#include "stats/bootstrap.h"
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+namespace ebb {
+namespace {
+
+// SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
+class Random {
+ public:
+  explicit Random(uint64_t seed) : state_(seed) {}
+
+  uint64_t Next() {
+    state_ += 0x9E3779B97F4A7C15;
+    uint64_t x = state_;
+    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9;
+    x = (x ^ (x >> 27)) * 0x94D049BB133111EB;
+    return x ^ (x >> 31);
+  }
+
+  // Uniform in [0, range), without bias (Lemire, ACM Trans. Model. Comput. Simul. 29, 2019).
+  uint64_t Below(uint64_t range) {
+    __extension__ using Wide = unsigned __int128;
+    Wide product = static_cast<Wide>(Next()) * range;
+    if (static_cast<uint64_t>(product) < range) {
+      const uint64_t threshold = (0 - range) % range;
+      while (static_cast<uint64_t>(product) < threshold) {
+        product = static_cast<Wide>(Next()) * range;
+      }
+    }
+    return static_cast<uint64_t>(product >> 64);
+  }
+
+ private:
+  uint64_t state_;
+};
+
+Status Check(std::span<const double> values, int64_t items, int64_t seeds,
+             const BootstrapOptions& options) {
+  const bool sizes = items > 0 && seeds > 0 && values.size() % static_cast<size_t>(items) == 0 &&
+                     values.size() / static_cast<size_t>(items) == static_cast<size_t>(seeds);
+  if (!sizes) {
+    return MakeError(ErrorCode::kInvalidArgument, "bootstrap",
+                     "{} values are not {} items of {} seeds", values.size(), items, seeds);
+  }
+  if (options.resamples < 100 || options.resamples > 1000000) {
+    return MakeError(ErrorCode::kInvalidArgument, "bootstrap",
+                     "{} resamples are not between 100 and 1000000", options.resamples);
+  }
+  if (!(options.confidence > 0 && options.confidence < 1)) {
+    return MakeError(ErrorCode::kInvalidArgument, "bootstrap",
+                     "a confidence of {} is not between 0 and 1", options.confidence);
+  }
+  if (!std::all_of(values.begin(), values.end(), [](double v) { return std::isfinite(v); })) {
+    return MakeError(ErrorCode::kInvalidArgument, "bootstrap", "a value is not finite");
+  }
+  return {};
+}
+
+}  // namespace
+
+double SortedQuantile(std::span<const double> sorted, double q) {
+  const double place = q * static_cast<double>(sorted.size() - 1);
+  const auto below = static_cast<size_t>(place);
+  const size_t above = std::min(below + 1, sorted.size() - 1);
+  const double share = place - static_cast<double>(below);
+  return sorted[below] + share * (sorted[above] - sorted[below]);
+}
+
+Result<Estimate> BootstrapMean(std::span<const double> values, int64_t items, int64_t seeds,
+                               const BootstrapOptions& options) {
+  EBB_TRY(Check(values, items, seeds, options));
+  const auto item_count = static_cast<size_t>(items);
+  const auto seed_count = static_cast<size_t>(seeds);
+  double total = 0;
+  for (const double value : values) total += value;
+  // A resample's mean is a sum over seeds and items of value x times drawn, so drawing counts first
+  // makes one pass over the table of it.
+  Random random(options.seed);
+  std::vector<double> means(static_cast<size_t>(options.resamples));
+  std::vector<double> item_times(item_count);
+  std::vector<double> seed_times(seed_count);
+  for (double& mean : means) {
+    std::fill(item_times.begin(), item_times.end(), 0.0);
+    std::fill(seed_times.begin(), seed_times.end(), 0.0);
+    for (size_t i = 0; i < item_count; ++i) item_times[random.Below(item_count)] += 1;
+    for (size_t s = 0; s < seed_count; ++s) seed_times[random.Below(seed_count)] += 1;
+    double sum = 0;
+    for (size_t s = 0; s < seed_count; ++s) {
+      if (seed_times[s] == 0) continue;
+      double row = 0;
+      for (size_t i = 0; i < item_count; ++i) row += item_times[i] * values[s * item_count + i];
+      sum += seed_times[s] * row;
+    }
+    mean = sum / static_cast<double>(values.size());
+  }
+  std::sort(means.begin(), means.end());
+  const double tail = (1 - options.confidence) / 2;
+  return Estimate{total / static_cast<double>(values.size()),
+                  {SortedQuantile(means, tail), SortedQuantile(means, 1 - tail)}};
+}
+
+}  // namespace ebb

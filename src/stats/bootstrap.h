@@ -1,0 +1,35 @@
+// Intervals by resampling, where items and noise seeds both vary.
+//
+// Pure and thread-safe; the same data and seed give the same numbers on every machine (SplitMix64
+// and Lemire's range reduction, no library's distributions; sums in a fixed order).
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "base/error.h"
+#include "stats/proportions.h"
+
+namespace ebb {
+
+struct BootstrapOptions {
+  int64_t resamples = 10000;  // 100 .. 1,000,000
+  double confidence = 0.95;
+  uint64_t seed = 1;
+};
+
+// The mean of a table values[seed * items + item] (scores, or differences from the baseline on the
+// same item), with the percentile interval of means over resampled items and, independently,
+// resampled seeds (both with replacement: the pigeonhole bootstrap of Owen, Ann. Appl. Stat. 1,
+// 2007). It is conservative: its variance contains that of items and that of seeds in full. With
+// one seed it is the bootstrap over items. The size must be items * seeds, both positive; values
+// finite.
+[[nodiscard]] Result<Estimate> BootstrapMean(std::span<const double> values, int64_t items,
+                                             int64_t seeds, const BootstrapOptions& options = {});
+
+// The value below which a share `q` in [0, 1] of `sorted` lies, interpolated linearly between
+// neighbours (numpy's default; Hyndman and Fan, Am. Stat. 50, 1996, type 7). `sorted` must not be
+// empty.
+[[nodiscard]] double SortedQuantile(std::span<const double> sorted, double q);
+
+}  // namespace ebb
