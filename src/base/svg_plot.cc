@@ -148,37 +148,34 @@ class SvgWriter {
     }
   }
 
-  bool IsDrawn(const std::pair<double, double>& point) const {
+  static bool IsDrawn(const PlotPanel& panel, const std::pair<double, double>& point) {
     return std::isfinite(point.first) && std::isfinite(point.second) &&
-           (!plot_.log_y || point.second > 0);
+           (!panel.log_x || point.first > 0) && (!panel.log_y || point.second > 0);
   }
 
-  // The axes that hold all points of a panel, with a little air.
-  std::pair<Axis, Axis> AxesOf(const PlotPanel& panel) const {
+  // An axis from `low` to `high`, with a little air. A linear one starts at 0.
+  static Axis MakeAxis(double low, double high, bool log) {
+    if (!(low <= high)) return {log ? 0.1 : 0, 1, log};  // no points at all
+    if (log) return {low / 1.3, high * 1.3, true};
+    low = std::min(0.0, low);
+    if (!(high > low)) high = low + 1;
+    return {low, high + (high - low) * 0.04, false};
+  }
+
+  // The axes that hold all points of a panel.
+  static std::pair<Axis, Axis> AxesOf(const PlotPanel& panel) {
     constexpr double kInfinity = std::numeric_limits<double>::infinity();
-    double x_low = 0, x_high = -kInfinity, y_low = kInfinity, y_high = -kInfinity;
+    double x_low = kInfinity, x_high = -kInfinity, y_low = kInfinity, y_high = -kInfinity;
     for (const PlotSeries& series : panel.series) {
       for (const auto& point : series.points) {
-        if (!IsDrawn(point)) continue;
+        if (!IsDrawn(panel, point)) continue;
         x_low = std::min(x_low, point.first);
         x_high = std::max(x_high, point.first);
         y_low = std::min(y_low, point.second);
         y_high = std::max(y_high, point.second);
       }
     }
-    if (!(x_high > x_low)) x_high = x_low + 1;
-    if (!(y_high > 0 || y_low < y_high)) y_low = plot_.log_y ? 0.1 : 0, y_high = 1;
-    Axis x{x_low, x_high + (x_high - x_low) * 0.04, false};
-    Axis y{y_low, y_high, plot_.log_y};
-    if (plot_.log_y) {
-      y.low /= 1.3;
-      y.high *= 1.3;
-    } else {
-      y.low = std::min(0.0, y_low);
-      y.high += (y_high - y.low) * 0.05;
-      if (!(y.high > y.low)) y.high = y.low + 1;
-    }
-    return {x, y};
+    return {MakeAxis(x_low, x_high, panel.log_x), MakeAxis(y_low, y_high, panel.log_y)};
   }
 
   void Panel(const PlotPanel& panel, double left, double top) {
@@ -191,18 +188,18 @@ class SvgWriter {
     height_ = kPanelHeight - kTop - kBottom;
     Text(x0_ + width_ / 2, top + kTop - 12, "middle", "font-weight=\"bold\"", panel.title);
     Frame(panel);
-    for (const bool bold : {true, false}) {
+    for (const bool bold : {false, true}) {
       for (const PlotSeries& series : panel.series) {
-        if (series.bold == bold) Series(series);
+        if (series.bold == bold) Series(panel, series);
       }
     }
   }
 
   void Frame(const PlotPanel& panel) {
-    for (const Tick& tick : LinearTicks(x_axis_, 8)) {
+    for (const Tick& tick : x_axis_.log ? LogTicks(x_axis_) : LinearTicks(x_axis_, 8)) {
       const double x = X(tick.value);
-      Line(x, y0_, x, y0_ - height_, "#e5e5e5", 0.8);
-      Line(x, y0_, x, y0_ + 5, "#000000", 1);
+      if (!tick.label.empty()) Line(x, y0_, x, y0_ - height_, "#e5e5e5", 0.8);
+      Line(x, y0_, x, y0_ + (tick.label.empty() ? 3 : 5), "#000000", 1);
       Text(x, y0_ + 20, "middle", "", tick.label);
     }
     for (const Tick& tick : y_axis_.log ? LogTicks(y_axis_) : LinearTicks(y_axis_, 6)) {
@@ -222,16 +219,16 @@ class SvgWriter {
          panel.y_label);
   }
 
-  void Series(const PlotSeries& series) {
+  void Series(const PlotPanel& panel, const PlotSeries& series) {
     std::string path;
     for (const auto& point : series.points) {
-      if (!IsDrawn(point)) continue;
+      if (!IsDrawn(panel, point)) continue;
       path += fmt::format("{}{:.1f} {:.1f}", path.empty() ? "M" : " L", X(point.first),
                           Y(point.second));
     }
     Path(series, path);
     for (const auto& point : series.points) {
-      if (IsDrawn(point)) Marker(series, X(point.first), Y(point.second));
+      if (IsDrawn(panel, point)) Marker(series, X(point.first), Y(point.second));
     }
   }
 

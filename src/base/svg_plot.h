@@ -22,7 +22,7 @@ struct PlotSeries {
   PlotColour colour = PlotColour::kBlue;
   PlotMarker marker = PlotMarker::kCircle;
   PlotLine line = PlotLine::kSolid;
-  bool bold = false;  // drawn thicker, and under the others
+  bool bold = false;  // drawn thicker, and over the others
 };
 
 struct PlotPanel {
@@ -30,12 +30,13 @@ struct PlotPanel {
   std::string x_label;
   std::string y_label;
   std::vector<PlotSeries> series;
+  bool log_x = false;  // x, or y, must be positive then: other points are left out
+  bool log_y = false;
 };
 
 struct Plot {
   std::vector<PlotPanel> panels;
-  int columns = 2;     // panels side by side
-  bool log_y = false;  // y must be positive then: other points are left out
+  int columns = 2;  // panels side by side
 };
 
 // A complete SVG document.

@@ -75,21 +75,27 @@ PlotSeries ShannonSeries(double entropy_bits, double mean, double low, double hi
   return series;
 }
 
-PlotPanel PanelOf(const BenchInput& input, const std::vector<CodecFigures>& all, bool rms) {
+// The series of a codec, made when it is first asked for.
+PlotSeries& SeriesIn(PlotPanel& panel, const std::string& codec) {
+  const PlotSeries look = SeriesOf(codec);
+  const auto found = std::find_if(panel.series.begin(), panel.series.end(),
+                                  [&](const PlotSeries& other) { return other.name == look.name; });
+  return found != panel.series.end() ? *found : panel.series.emplace_back(look);
+}
+
+PlotPanel ErrorPanel(const BenchInput& input, const std::vector<CodecFigures>& all, bool rms) {
   PlotPanel panel;
   panel.title = input.name;
   panel.x_label = "bits a weight";
   panel.y_label = rms ? "RMS error / mean|w|" : "maximum error / mean|w|";
+  panel.log_y = true;
   double low = INFINITY;
   double high = 0;
   for (const CodecFigures& figures : all) {
     if (figures.input != input.name || !figures.failure.empty()) continue;
-    const PlotSeries look = SeriesOf(figures.codec);
-    auto series = std::find_if(panel.series.begin(), panel.series.end(),
-                               [&](const PlotSeries& other) { return other.name == look.name; });
-    if (series == panel.series.end()) series = panel.series.insert(series, look);
+    PlotSeries& series = SeriesIn(panel, figures.codec);
     const double error = rms ? figures.rmse_over_mean : figures.max_error_over_mean;
-    series->points.push_back({figures.bits, error});
+    series.points.push_back({figures.bits, error});
     if (figures.rate && error > 0) {
       low = std::min(low, error);
       high = std::max(high, error);
@@ -100,6 +106,23 @@ PlotPanel PanelOf(const BenchInput& input, const std::vector<CodecFigures>& all,
     panel.series.insert(
         panel.series.begin(),
         ShannonSeries(*input.law_entropy_bits, input.mean_magnitude(), low, high, rms));
+  }
+  return panel;
+}
+
+// What a codec spends beyond what is needed: where the curves of the other panels lie upon each
+// other.
+PlotPanel ExcessPanel(const BenchInput& input, const std::vector<CodecFigures>& all) {
+  PlotPanel panel;
+  panel.title = input.name;
+  panel.x_label = "bound / mean|w|";
+  panel.y_label = input.law_entropy_bits ? "bits above the Shannon bound"
+                                         : "bits above the entropy of the codes";
+  panel.log_x = panel.log_y = true;
+  for (const CodecFigures& figures : all) {
+    if (figures.input != input.name || !figures.failure.empty() || !figures.rate) continue;
+    const double least = figures.shannon.value_or(figures.entropy.value_or(0));
+    SeriesIn(panel, figures.codec).points.push_back({*figures.rate, figures.bits - least});
   }
   return panel;
 }
@@ -189,10 +212,10 @@ std::string CodecFiguresToCsv(const std::vector<CodecFigures>& all) {
 std::string PlotRateDistortion(const std::vector<BenchInput>& inputs,
                                const std::vector<CodecFigures>& all) {
   Plot plot;
-  plot.columns = 2;
-  plot.log_y = true;
+  plot.columns = 3;
   for (const BenchInput& input : inputs) {
-    for (const bool rms : {true, false}) plot.panels.push_back(PanelOf(input, all, rms));
+    for (const bool rms : {true, false}) plot.panels.push_back(ErrorPanel(input, all, rms));
+    plot.panels.push_back(ExcessPanel(input, all));
   }
   return RenderSvg(plot);
 }

@@ -18,7 +18,8 @@ namespace ebb {
 // One line a row of the table, with JSON's names; fields that do not apply are empty.
 [[nodiscard]] std::string CodecFiguresToCsv(const std::vector<CodecFigures>& all);
 
-// An SVG: RMS and maximum error over bits a weight, a row of two panels an input.
+// An SVG, a row of panels an input: RMS and maximum error over bits a weight, and bits above the
+// Shannon bound (or the entropy, where the law is unknown) over the bound.
 [[nodiscard]] std::string PlotRateDistortion(const std::vector<BenchInput>& inputs,
                                              const std::vector<CodecFigures>& all);
 
