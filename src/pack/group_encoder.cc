@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "base/bytes.h"
 #include "base/checked.h"
 #include "packed/chunk_values.h"
 
@@ -177,7 +178,7 @@ BoundRuns GroupEncoder::BoundsOf(const ChunkSpan& chunk) const {
 
 Result<EncodedPiece> GroupEncoder::Encode(const Piece& piece) {
   EBB_TRY_ASSIGN(const PieceWeights weights, Read(piece));
-  const bool lossless = bound_.kind == BoundKind::kLossless;
+  const bool lossless = bound_.kind == BoundKind::kLossless && !uses_peer_;
   if (!lossless) {
     const bool whole = piece.first_chunk == 0 && piece.last_chunk == chunks_.size();
     std::call_once(bounds_once_, [&] { bounds_status_ = FindBounds(whole ? &weights : nullptr); });
@@ -213,24 +214,29 @@ Status GroupEncoder::EncodeChunk(const ChunkSpan& chunk, std::span<const std::by
   const auto row =
       static_cast<uint32_t>(std::min<uint64_t>(tensors_[chunk.tensor].cols(), UINT32_MAX));
   const size_t start = out->bytes.size();
-  std::vector<float> values(chunk.elements);
-  WidenToF32(dtype, words.data(), chunk.elements, values.data());
-
+  const bool lossless = bound_.kind == BoundKind::kLossless && !uses_peer_;
   EncodeStatistics statistics;
   statistics.weights = chunk.elements;
-  MagnitudeSum sum;
-  sum.Add(values);
-  statistics.magnitude_sum = sum.sum;
-  statistics.finite = sum.count;
+  AlignedArray<float> values;
+  // Nobody asks for the magnitudes of dense tensors, and coding words needs no float32.
+  if (!lossless || IsRoutedExpert(tensors_[chunk.tensor].role)) {
+    values = AlignedArray<float>(chunk.elements);
+    WidenToF32(dtype, words.data(), chunk.elements, values.data());
+    MagnitudeSum sum;
+    sum.Add(values.span());
+    statistics.magnitude_sum = sum.sum;
+    statistics.finite = sum.count;
+  }
   if (uses_peer_) {
-    EBB_TRY(EncodePeerChunk(chunk, values, &statistics, out));
+    EBB_TRY(EncodePeerChunk(chunk, values.span(), &statistics, out));
     out->statistics.Add(statistics);
     return {};
   }
-  if (bound_.kind == BoundKind::kLossless) {
+  if (lossless) {
     encoder->EncodeWords(words, width, row, &out->bytes);
   } else {
-    const EncodeReport report = encoder->EncodeBounded(values, BoundsOf(chunk), row, &out->bytes);
+    const EncodeReport report =
+        encoder->EncodeBounded(values.span(), BoundsOf(chunk), row, &out->bytes);
     statistics.max_error_over_bound = report.max_error_over_bound;
     statistics.squared_error = report.squared_error;
     Count(chunk, encoder->codes(), out);
@@ -326,13 +332,13 @@ Status GroupEncoder::Check(const ChunkSpan& chunk, std::span<const std::byte> wo
                      "this machine is faulty");
   };
   if (bound_.kind == BoundKind::kLossless) {
-    std::vector<std::byte> decoded(words.size());
+    AlignedArray<std::byte> decoded(words.size());
     EBB_TRY(DecodeChunkToWords(kCodecEbbFast, dtype, encoded, chunk.elements, decoded.data()));
-    if (!std::equal(words.begin(), words.end(), decoded.begin())) return failed();
+    if (!std::ranges::equal(words, decoded.span())) return failed();
     return {};
   }
-  std::vector<float> original(chunk.elements);
-  std::vector<float> decoded(chunk.elements);
+  AlignedArray<float> original(chunk.elements);
+  AlignedArray<float> decoded(chunk.elements);
   WidenToF32(dtype, words.data(), chunk.elements, original.data());
   EBB_TRY(DecodeChunkToF32(kCodecEbbFast, dtype, encoded, chunk.elements, decoded.data()));
   const BoundRuns runs = BoundsOf(chunk);
