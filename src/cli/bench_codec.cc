@@ -149,6 +149,7 @@ void AddBench(CLI::App& app, CommandBody& body) {
       app.add_subcommand("bench", "Measure this machine, every figure beside its physical limit");
   command->require_subcommand(1);
   AddBenchCodec(*command, body);
+  AddBenchGemv(*command, body);
   AddBenchStream(*command, body);
 }
 

@@ -10,7 +10,7 @@
 namespace ebb {
 namespace {
 
-constexpr int64_t kRowsAtOnce = 32;
+constexpr int64_t kRowsAtOnce = 128;
 using Sums = std::array<int64_t, kRowsAtOnce * kFixedTokens>;
 
 // Adds the exceptions of rows [rows.begin, rows.end) for the tokens.

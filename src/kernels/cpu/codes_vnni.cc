@@ -68,75 +68,75 @@ EBB_INLINE __m128i SumsOfLanes(__m512i a, __m512i b, __m512i c, __m512i d) {
       _mm512_setr_epi32(0, 4, 8, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), sums));
 }
 
-// Four rows (of which `rows` count) times kTokens tokens over a piece of columns, which starts at a
-// multiple of 64.
-template <int kTokens>
-EBB_INLINE void DotPiece(const int8_t* const (&row)[4], int64_t rows, int64_t cols,
-                         const int8_t* const (&digits)[kTokens], int64_t* sums) {
-  __m512i acc[kTokens][kDigits][4];
-#pragma GCC unroll 2
-  for (int t = 0; t < kTokens; ++t) {
+// Adds the products of 64 columns.
+EBB_INLINE void AddStep(const __m512i (&codes)[4], const int8_t* digits,
+                        __m512i (&acc)[kDigits][4]) {
+  const __m512i bias = _mm512_set1_epi8(static_cast<char>(0x80));
 #pragma GCC unroll 3
-    for (int d = 0; d < kDigits; ++d) {
+  for (int d = 0; d < kDigits; ++d) {
+    const __m512i factors = _mm512_load_si512(digits + d * kStep);
 #pragma GCC unroll 4
-      for (int r = 0; r < 4; ++r) acc[t][d][r] = _mm512_setzero_si512();
+    for (int r = 0; r < 4; ++r) {
+      acc[d][r] = _mm512_dpbusd_epi32(acc[d][r], _mm512_xor_si512(codes[r], bias), factors);
     }
   }
-  const __m512i bias = _mm512_set1_epi8(static_cast<char>(0x80));
-  const auto step = [&](int64_t i, __mmask64 valid) __attribute__((always_inline)) {
+}
+
+// Four rows (of which `rows` count) times one token over a piece of columns, which starts at a
+// multiple of 64. Asks for the bytes that lie `ahead` of each row: the hardware would have to find
+// out anew, row after row, where the matrix goes on.
+EBB_INLINE void DotPiece(const int8_t* const (&row)[4], int64_t rows, int64_t cols,
+                         const int8_t* digits, int64_t ahead, int64_t* sums) {
+  __m512i acc[kDigits][4];
+#pragma GCC unroll 3
+  for (int d = 0; d < kDigits; ++d) {
+#pragma GCC unroll 4
+    for (int r = 0; r < 4; ++r) acc[d][r] = _mm512_setzero_si512();
+  }
+  int64_t i = 0;
+  for (; i + kStep <= cols; i += kStep) {
     __m512i codes[4];
 #pragma GCC unroll 4
     for (int r = 0; r < 4; ++r) {
-      codes[r] = _mm512_xor_si512(_mm512_maskz_loadu_epi8(valid, row[r] + i), bias);
+      _mm_prefetch(row[r] + i + ahead, _MM_HINT_T0);
+      codes[r] = _mm512_loadu_si512(row[r] + i);
     }
-#pragma GCC unroll 2
-    for (int t = 0; t < kTokens; ++t) {
-#pragma GCC unroll 3
-      for (int d = 0; d < kDigits; ++d) {
-        const __m512i factors = _mm512_load_si512(digits[t] + i * kDigits + d * kStep);
+    AddStep(codes, digits + i * kDigits, acc);
+  }
+  if (i < cols) {
+    const __mmask64 valid = (__mmask64{1} << (cols - i)) - 1;
+    __m512i codes[4];
 #pragma GCC unroll 4
-        for (int r = 0; r < 4; ++r) {
-          acc[t][d][r] = _mm512_dpbusd_epi32(acc[t][d][r], codes[r], factors);
-        }
-      }
-    }
-  };
-  int64_t i = 0;
-  for (; i + kStep <= cols; i += kStep) step(i, ~__mmask64{0});
-  if (i < cols) step(i, (__mmask64{1} << (cols - i)) - 1);
-#pragma GCC unroll 2
-  for (int t = 0; t < kTokens; ++t) {
-    alignas(16) int32_t part[kDigits][4];
+    for (int r = 0; r < 4; ++r) codes[r] = _mm512_maskz_loadu_epi8(valid, row[r] + i);
+    AddStep(codes, digits + i * kDigits, acc);
+  }
+  alignas(16) int32_t part[kDigits][4];
 #pragma GCC unroll 3
-    for (int d = 0; d < kDigits; ++d) {
-      const auto& a = acc[t][d];
-      _mm_store_si128(reinterpret_cast<__m128i*>(part[d]), SumsOfLanes(a[0], a[1], a[2], a[3]));
-    }
-    for (int64_t r = 0; r < rows; ++r) {
-      sums[r * kFixedTokens + t] +=
-          int64_t{part[0][r]} * 65536 + int64_t{part[1][r]} * 256 + part[2][r];
-    }
+  for (int d = 0; d < kDigits; ++d) {
+    const __m512i(&a)[4] = acc[d];
+    _mm_store_si128(reinterpret_cast<__m128i*>(part[d]), SumsOfLanes(a[0], a[1], a[2], a[3]));
+  }
+  for (int64_t r = 0; r < rows; ++r) {
+    sums[r * kFixedTokens] += int64_t{part[0][r]} * 65536 + int64_t{part[1][r]} * 256 + part[2][r];
   }
 }
 
 void Dot(const int8_t* codes, int64_t stride, int64_t rows, const FixedBlock& block,
          int64_t* sums) {
-  const auto digits_of = [&](int64_t t, int64_t c) {
-    return reinterpret_cast<const int8_t*>(block.DigitsOf(t)) + c * kDigits;
-  };
   for (int64_t first = 0; first < rows; first += 4) {
     const int64_t count = std::min<int64_t>(4, rows - first);
+    const int64_t ahead = first + 8 <= rows ? 4 * stride : 0;
     int64_t* const to = sums + first * kFixedTokens;
     for (int64_t c = 0; c < block.cols; c += kFixedPiece) {
       const int8_t* row[4];
-      for (int64_t r = 0; r < 4; ++r)
+      for (int64_t r = 0; r < 4; ++r) {
         row[r] = codes + (first + std::min(r, count - 1)) * stride + c;
-      const int64_t cols = std::min(kFixedPiece, block.cols - c);
-      int64_t t = 0;
-      for (; t + 2 <= block.tokens; t += 2) {
-        DotPiece<2>(row, count, cols, {digits_of(t, c), digits_of(t + 1, c)}, to + t);
       }
-      if (t < block.tokens) DotPiece<1>(row, count, cols, {digits_of(t, c)}, to + t);
+      const int64_t cols = std::min(kFixedPiece, block.cols - c);
+      for (int64_t t = 0; t < block.tokens; ++t) {
+        const auto* const digits = reinterpret_cast<const int8_t*>(block.DigitsOf(t)) + c * kDigits;
+        DotPiece(row, count, cols, digits, t == 0 ? ahead : 0, to + t);
+      }
     }
     // The codes were 128 too large.
     for (int64_t r = 0; r < count; ++r) {
