@@ -20,8 +20,9 @@ measure() {  # NAME COMMAND...: shows the output and keeps it
   grep -m1 'model name' /proc/cpuinfo | sed 's/.*: //'
   echo "$(nproc) processors, $(awk '/MemTotal/ {printf "%.0f GiB", $2 / 1048576}' /proc/meminfo), $(. /etc/os-release && echo "$PRETTY_NAME")"
 } | tee "$out/machine.txt"
-measure codec "$ebb" bench codec --runs 25
-measure codec_arith "$ebb" bench codec --input models/ebb-arith --runs 25
+measure codec "$ebb" bench codec --codecs ebb:fast --rates 0.05 0.2 0.4 0.8 --runs 15
+measure codec_arith "$ebb" bench codec --codecs ebb:fast --rates 0.05 0.2 0.4 0.8 --input models/ebb-arith
+measure gemv "$ebb" bench gemv
 measure kernels build/release/bin/kernels_bench --benchmark_repetitions=9 --benchmark_report_aggregates_only
 "$ebb" compress models/ebb-arith -o "$out/ebb-arith.ebb" | sed "s|$out/||"
 for i in 1 2 3 4 5; do
