@@ -76,6 +76,7 @@ OrderedJson ToJson(const Options& options, const std::string& prompt, size_t pro
   json["memory"]["peak_rss_bytes"] = PeakRssBytes();
   json["memory"]["planned_bytes"] = engine.memory_plan().total_bytes();
   json["memory"]["expert_cache_bytes"] = engine.memory_plan().cache_bytes;
+  json["memory"]["token_experts_bytes"] = engine.memory_plan().token_experts_bytes;
   json["experts"] = {{"requests", experts.requests},
                      {"hits", experts.hits},
                      {"misses", experts.misses},
@@ -106,6 +107,15 @@ void PrintSummary(size_t prompt_tokens, const Engine& engine, const Generator& g
   line += fmt::format("; peak RSS {}", FormatSize(PeakRssBytes()));
   if (cap) line += fmt::format(" under a cap of {}", FormatSize(*cap));
   std::fprintf(stderr, "%s\n", line.c_str());
+  const MemoryPlan& plan = engine.memory_plan();
+  if (cap && plan.cache_bytes < plan.token_experts_bytes) {
+    fmt::print(
+        stderr,
+        "the experts of one token take {}, the cap leaves room for {}: most are read anew for "
+        "every token; from --memory {} on they fit\n",
+        FormatSize(plan.token_experts_bytes), FormatSize(plan.cache_bytes),
+        FormatSize(*cap + plan.token_experts_bytes - plan.cache_bytes));
+  }
 }
 
 Result<std::unique_ptr<Engine>> OpenEngine(const Options& options, ModelFiles files,

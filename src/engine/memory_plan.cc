@@ -62,6 +62,7 @@ class Planner {
         std::clamp<uint64_t>(kSlotsBytes / slot_bytes, 1, static_cast<uint64_t>(max_slots)));
     plan.slots_bytes = static_cast<uint64_t>(plan.slots) * slot_bytes;
     plan.cache_bytes = PackedExperts::LeastCacheBytes(*files_.packed);
+    plan.token_experts_bytes = PackedExperts::TokenCacheBytes(*files_.packed);
     return plan;
   }
 

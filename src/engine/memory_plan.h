@@ -27,6 +27,7 @@ struct MemoryPlan {
   uint64_t slots_bytes = 0;    // decoded experts, those in use only
   uint64_t cache_bytes =
       0;  // encoded experts; all of them for a checkpoint, which cannot do with fewer
+  uint64_t token_experts_bytes = 0;  // what the experts of one token take in the cache
   BatchLimits batch;
   int slots = 0;
   bool resident_embedding = true;

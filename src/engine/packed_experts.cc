@@ -56,6 +56,13 @@ uint64_t PackedExperts::LeastCacheBytes(const PackedSource& packed) {
   return largest;
 }
 
+uint64_t PackedExperts::TokenCacheBytes(const PackedSource& packed) {
+  const MoeConfig& moe = packed.config().moe;
+  if (moe.num_experts == 0) return 0;
+  return MostCacheBytes(packed) / static_cast<uint64_t>(moe.num_experts) *
+         static_cast<uint64_t>(moe.experts_per_token);
+}
+
 uint64_t PackedExperts::MostCacheBytes(const PackedSource& packed) {
   uint64_t sum = 0;
   VisitExpertGroups(packed, [&](size_t g) {

@@ -38,6 +38,8 @@ class PackedExperts final : public ExpertProvider {
   [[nodiscard]] static uint64_t SlotBytes(const PackedSource& packed);
   // The least cache that works: room for the largest encoded expert.
   [[nodiscard]] static uint64_t LeastCacheBytes(const PackedSource& packed);
+  // What the experts that one token uses take in the cache, on average over all choices.
+  [[nodiscard]] static uint64_t TokenCacheBytes(const PackedSource& packed);
   // A cache of this size never evicts.
   [[nodiscard]] static uint64_t MostCacheBytes(const PackedSource& packed);
 

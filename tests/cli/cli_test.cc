@@ -433,6 +433,19 @@ TEST_F(RunTest, StreamsTextAndEndsWithASummary) {
   EXPECT_EQ(piped.exit_code, 0);
 }
 
+TEST_F(RunTest, ACapBelowOneTokensExpertsIsSaid) {
+  const std::string arguments = "run " + path_ + " --chat -n 2 " + kQuestion + " --memory ";
+  EXPECT_THAT(Ebb(arguments + "64MiB").output, Not(HasSubstr("from --memory")));
+  // Down to the least cap that works.
+  bool is_said = false;
+  for (uint64_t cap = 7 << 20; !is_said; cap -= cap / 50) {
+    const ProcessResult run = Ebb(arguments + std::to_string(cap));
+    if (run.exit_code != 0) break;
+    is_said = run.output.find("from --memory") != std::string::npos;
+  }
+  EXPECT_TRUE(is_said);
+}
+
 TEST_F(RunTest, MistakesGetOneLineEach) {
   ExpectFailure("run " + path_ + " -p ''", 1, {"prompt", "empty"});
   ExpectFailure("run " + path_ + " --memory 100KiB -p a", 1,
