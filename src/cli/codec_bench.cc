@@ -183,7 +183,7 @@ class CodecTimer {
     figures_.rmse_over_mean = std::sqrt(squares / static_cast<double>(finite)) / mean_magnitude;
     if (figures_.rate) figures_.max_error_over_bound = max_over_bound;
     if (codec_.info().name.starts_with("ebb:")) {
-      const bool fast = codec_.info().name == kCodecEbbFast;
+      const bool fast = codec_.info().name == "ebb:fast";
       chunks_.emplace(pieces_[0], fast ? CodecSetting::kFast : CodecSetting::kSmall, kept_[0]);
       if (!chunks_->has_codes()) chunks_.reset();
     }

@@ -62,7 +62,9 @@ constexpr size_t kTryBothBelow = 512 * 1024;
 
 void WeightsEncoder::EncodeValues(const ChunkContent& content, std::vector<std::byte>* out) const {
   if (setting_ == CodecSetting::kFast) return EncodeChunk(content, out);
-  if (content.values.size() >= kTryBothBelow) return EncodeSmallChunk(content, out);
+  if (setting_ == CodecSetting::kLayout2 || content.values.size() >= kTryBothBelow) {
+    return EncodeSmallChunk(content, out);
+  }
   // Encoding may make values exceptions, of which the second try must not know.
   std::vector<int32_t> values(content.values.begin(), content.values.end());
   ChunkContent copy = content;

@@ -19,8 +19,9 @@ namespace ebb {
 
 // The settings of the codec: which layout of chunks is written. Decoders know both.
 enum class CodecSetting : uint8_t {
-  kFast,   // decodes fastest
-  kSmall,  // the fewest bits: of each chunk, the smaller layout
+  kFast,     // decodes fastest
+  kSmall,    // the fewest bits: of each chunk, the smaller layout
+  kLayout2,  // layout 2 even where it is larger: for tests
 };
 
 // About how many weights a chunk should have: small ones decode in parallel and stay in the cache,
