@@ -104,7 +104,8 @@ Result<std::vector<BenchInput>> FromCheckpoint(const std::string& path) {
       scope.arrays.push_back({at, tensor.rows(), tensor.cols()});
     }
     scope.own_arrays = scope.arrays;
-    if (PlanChunks(tensors, true)[0].whole_group && scope.weights.size() % tensors[0].cols() == 0) {
+    if (PlanChunks(tensors, true, CodecSetting::kFast)[0].whole_group &&
+        scope.weights.size() % tensors[0].cols() == 0) {
       scope.own_arrays = {{0, scope.weights.size() / tensors[0].cols(), tensors[0].cols()}};
     }
     experts.scopes.push_back(std::move(scope));

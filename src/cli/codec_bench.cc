@@ -76,7 +76,8 @@ std::vector<Piece> PiecesOf(const BenchInput& input, const Codec& codec,
 class ChunkTimer {
  public:
   // `stream` is what the codec made of `piece`.
-  ChunkTimer(const Piece& piece, const std::vector<std::byte>& stream) : piece_(piece) {
+  ChunkTimer(const Piece& piece, CodecSetting setting, const std::vector<std::byte>& stream)
+      : piece_(piece), encoder_(setting) {
     const size_t bytes = LoadLe<uint32_t>(stream.data() + offsetof(ChunkHeader, bytes));
     bytes_.assign(stream.begin(), stream.begin() + static_cast<ptrdiff_t>(bytes));
     bytes_.resize(bytes + kChunkSlackBytes);
@@ -182,7 +183,8 @@ class CodecTimer {
     figures_.rmse_over_mean = std::sqrt(squares / static_cast<double>(finite)) / mean_magnitude;
     if (figures_.rate) figures_.max_error_over_bound = max_over_bound;
     if (codec_.info().name.starts_with("ebb:")) {
-      chunks_.emplace(pieces_[0], kept_[0]);
+      const bool fast = codec_.info().name == "ebb:fast";
+      chunks_.emplace(pieces_[0], fast ? CodecSetting::kFast : CodecSetting::kSmall, kept_[0]);
       if (!chunks_->has_codes()) chunks_.reset();
     }
   }

@@ -41,7 +41,11 @@ Result<CompressOptions> ParseOptions(const Options& options, const ModelConfig& 
                                              "with `ebb codec roundtrip`",
                                              info.name));
   }
-  if (info.name != kCodecEbbFast) parsed.peer = *codec;
+  if (info.name == kCodecEbbSmall) {
+    parsed.setting = CodecSetting::kSmall;
+  } else if (info.name != kCodecEbbFast) {
+    parsed.peer = *codec;
+  }
   auto scope = ParseBoundScope(options.scope);
   if (!scope) return tl::unexpected(ForOption(scope.error(), "--scope"));
   parsed.scope = *scope;
@@ -91,6 +95,11 @@ Figures Summarise(const CompressReport& report) {
   return figures;
 }
 
+std::string_view CodecName(const CompressOptions& options) {
+  if (options.peer != nullptr) return options.peer->info().name;
+  return options.setting == CodecSetting::kFast ? kCodecEbbFast : kCodecEbbSmall;
+}
+
 void PrintReport(const Options& options, const CompressOptions& parsed,
                  const CompressReport& report) {
   const Figures figures = Summarise(report);
@@ -98,7 +107,7 @@ void PrintReport(const Options& options, const CompressOptions& parsed,
   if (options.json) {
     OrderedJson json;
     json["file"] = options.output;
-    json["codec"] = parsed.peer != nullptr ? parsed.peer->info().name : kCodecEbbFast;
+    json["codec"] = CodecName(parsed);
     json["bound"] = parsed.plan.default_bound.ToString();
     json["scope"] = options.scope;
     json["dense_bound"] = parsed.plan.dense_bound.ToString();

@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "base/checked.h"
+#include "codec/small_table.h"
 
 namespace ebb {
 namespace {
@@ -28,6 +29,7 @@ class Cursor {
     at_ += size;
     return part;
   }
+  std::span<const std::byte> rest() const { return bytes_.subspan(at_); }
   bool overrun() const { return overrun_; }
   bool at_end() const { return at_ == bytes_.size(); }
 
@@ -39,9 +41,11 @@ class Cursor {
 
 Status CheckHeader(const ChunkHeader& h, size_t size) {
   if (h.bytes != size) return Corrupt("the header names another size");
-  if (h.layout != 1) return Corrupt("unknown layout");
+  if (h.layout != 1 && h.layout != 2) return Corrupt("unknown layout");
   if (h.map > ValueMap::kWords32) return Corrupt("unknown map");
-  if (h.table_log2 != 8 || h.lanes_log2 != 6) return Corrupt("unknown table or lane count");
+  const int table_log2 = h.layout == 1 ? 8 : kSmallSlotsLog2;
+  if (h.table_log2 != table_log2 || h.lanes_log2 != 6)
+    return Corrupt("unknown table or lane count");
   if (h.streams_log2 > 6) return Corrupt("too many streams");
   if (h.classes < 1 || h.classes > kMaxClasses) return Corrupt("bad number of classes");
   if (h.raw_bits > kMaxRawBits) return Corrupt("too many raw bits");
@@ -87,6 +91,22 @@ Status ReadTable(Cursor& cursor, SlotCounts* table) {
     total = kSlots;
   }
   if (total != kSlots) return Corrupt("a table's slots do not add up to 256");
+  return {};
+}
+
+Status ReadTables(Cursor& cursor, ChunkView* chunk) {
+  for (size_t c = 0; c < chunk->header.classes; ++c) {
+    if (!chunk->is_small()) {
+      EBB_TRY(ReadTable(cursor, &chunk->tables[c]));
+      continue;
+    }
+    const std::span<const std::byte> rest = cursor.rest();
+    SmallCounts counts;
+    const size_t size = ReadSmallTable(rest, &counts);
+    if (size == 0) return Corrupt("a table is truncated, or its slots do not add up to 4096");
+    chunk->small_tables[c] = rest.first(size);
+    cursor.Take(size);
+  }
   return {};
 }
 
@@ -151,8 +171,7 @@ Result<ChunkView> ParseChunk(std::span<const std::byte> bytes) {
       if (!std::isfinite(step) || step < 0) return Corrupt("bad step");
     }
   }
-  for (int c = 0; c < h.classes; ++c)
-    EBB_TRY(ReadTable(cursor, &chunk.tables[static_cast<size_t>(c)]));
+  EBB_TRY(ReadTables(cursor, &chunk));
   if (h.classes > 1) {
     const uint64_t bits = uint64_t{chunk.units()} * static_cast<uint64_t>(ClassBits(h.classes));
     chunk.class_bits = cursor.Take(DivideRoundingUp(bits, 8));
@@ -161,12 +180,14 @@ Result<ChunkView> ParseChunk(std::span<const std::byte> bytes) {
   const std::byte* directory = cursor.Take(streams * 8);
   chunk.exceptions = cursor.Take(uint64_t{h.exceptions} * 8);
   chunk.raw = cursor.Take(DivideRoundingUp(uint64_t{h.elements} * h.raw_bits, 8));
-  chunk.states = cursor.Take(streams * kLanes * sizeof(uint16_t));
+  chunk.states =
+      cursor.Take(streams * kLanes * (chunk.is_small() ? sizeof(uint32_t) : sizeof(uint16_t)));
   if (cursor.overrun()) return Corrupt("truncated");
   for (size_t s = 0; s < streams; ++s) {
     const uint64_t size = LoadLe<uint32_t>(directory + s * 8);
     const std::byte* begin = cursor.Take(size);
     if (begin == nullptr) return Corrupt("truncated stream");
+    if (chunk.is_small() && size % 2 != 0) return Corrupt("a stream has half a word");
     chunk.streams[s].bytes_begin = begin;
     chunk.streams[s].bytes_end = begin + size;
   }
@@ -174,6 +195,7 @@ Result<ChunkView> ParseChunk(std::span<const std::byte> bytes) {
     const uint64_t size = LoadLe<uint32_t>(directory + s * 8 + 4);
     const std::byte* begin = cursor.Take(size);
     if (begin == nullptr) return Corrupt("truncated stream");
+    if (chunk.is_small() && size % 2 != 0) return Corrupt("a stream has half a word");
     chunk.streams[s].escapes_begin = begin;
     chunk.streams[s].escapes_end = begin + size;
   }

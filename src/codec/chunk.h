@@ -33,7 +33,7 @@ enum class ValueMap : uint8_t { kCodes = 0, kWords16 = 1, kWords32 = 2 };
 
 // The 32 bytes at the start of a chunk.
 struct ChunkHeader {
-  uint8_t layout = 1;
+  uint8_t layout = 1;  // 1: `ebb:fast`, 2: `ebb:small`
   ValueMap map = ValueMap::kCodes;
   uint8_t table_log2 = 8;
   uint8_t lanes_log2 = 6;
@@ -58,15 +58,18 @@ struct ChunkView {
   const std::byte* class_bits = nullptr;  // packed class numbers, when classes > 1
   const std::byte* exceptions = nullptr;  // (u32 element, u32 bits)[]
   const std::byte* raw = nullptr;
-  const std::byte* states = nullptr;  // u16[streams][64]
+  const std::byte* states = nullptr;  // u16[streams][64]; u32 in layout 2
   struct Stream {
-    const std::byte* bytes_begin;  // renormalisation bytes
+    const std::byte* bytes_begin;  // renormalisation bytes; in layout 2 words, like the escapes
     const std::byte* bytes_end;
     const std::byte* escapes_begin;
     const std::byte* escapes_end;
   };
   std::array<Stream, kMaxStreams> streams;
-  std::array<SlotCounts, kMaxClasses> tables;
+  std::array<SlotCounts, kMaxClasses> tables;                        // layout 1
+  std::array<std::span<const std::byte>, kMaxClasses> small_tables;  // layout 2: ReadSmallTable
+
+  bool is_small() const { return header.layout == 2; }
 
   int stream_count() const { return 1 << header.streams_log2; }
   uint32_t full_units() const { return header.elements / header.unit; }

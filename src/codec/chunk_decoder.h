@@ -37,7 +37,8 @@ struct ChunkDecoder {
   // instead.
   bool (*to_bf16)(const ChunkView& chunk, uint16_t* out);
   // to_int8 without an array for the whole: `tile` has room for kMaxUnitsAtOnce units. For chunks
-  // without a partial unit. What a visitor saw counts only if this returns true. May be null.
+  // of layout 1 without a partial unit. What a visitor saw counts only if this returns true. May be
+  // null.
   bool (*units_to_int8)(const ChunkView& chunk, int8_t* tile, UnitVisitor& visitor);
 };
 

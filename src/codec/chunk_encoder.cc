@@ -1,12 +1,9 @@
 #include "codec/chunk_encoder.h"
 
-#include <algorithm>
-#include <bit>
-#include <cstring>
-
 #include "base/bytes.h"
 #include "base/checked.h"
 #include "codec/chunk_plan.h"
+#include "codec/chunk_writer.h"
 #include "codec/encode_ops.h"
 #include "codec/stream_encoder.h"
 
@@ -14,42 +11,6 @@ namespace ebb {
 namespace {
 
 using Bytes = std::vector<std::byte>;
-
-// Turns values that the plan cannot code into exceptions, and returns all of them in rising order.
-std::vector<ChunkView::Exception> CollectExceptions(const ChunkContent& content,
-                                                    const ChunkPlan& plan) {
-  std::vector<ChunkView::Exception> all(content.exceptions.begin(), content.exceptions.end());
-  if (!plan.adds_exceptions) return all;
-  const auto given = static_cast<ptrdiff_t>(all.size());
-  const uint32_t limit = (uint32_t{1} << plan.max_magnitude_bits) - 1;
-  for (size_t i = 0; i < content.values.size(); ++i) {
-    if (Magnitude(content.values[i]) <= limit) [[likely]]
-      continue;
-    all.push_back({static_cast<uint32_t>(i), LoadLe<uint32_t>(content.originals.data() + 4 * i)});
-    content.values[i] = 0;
-  }
-  std::inplace_merge(all.begin(), all.begin() + given, all.end(),
-                     [](const auto& a, const auto& b) { return a.element < b.element; });
-  return all;
-}
-
-// Bit strings, least significant bit first, whole bytes at the end.
-void AppendBits(std::span<const int32_t> values, int bits, Bytes* out) {
-  if (bits == 0) return;
-  const uint64_t mask = (uint64_t{1} << bits) - 1;
-  uint64_t window = 0;
-  int held = 0;
-  for (const int32_t v : values) {
-    window |= (static_cast<uint32_t>(v) & mask) << held;
-    held += bits;
-    if (held >= 32) {
-      AppendLe(*out, static_cast<uint32_t>(window));
-      window >>= 32;
-      held -= 32;
-    }
-  }
-  for (; held > 0; held -= 8, window >>= 8) AppendLe(*out, static_cast<uint8_t>(window));
-}
 
 void AppendTable(const SlotCounts& table, Bytes* out) {
   const int count = table.last - table.first + 1;
@@ -115,44 +76,17 @@ void Encode(const ChunkContent& content, StreamCoder code_stream, Bytes* out) {
     code_stream(runs, &streams.emplace_back());
   }
 
-  ChunkHeader header;
-  header.map = content.map;
-  header.streams_log2 = static_cast<uint8_t>(plan.streams_log2);
-  header.classes = static_cast<uint8_t>(plan.tables.size());
-  header.raw_bits = static_cast<uint8_t>(plan.raw_bits);
-  header.code_bytes = static_cast<uint8_t>(plan.code_bytes);
-  header.elements = static_cast<uint32_t>(content.values.size());
-  header.unit = plan.unit;
-  header.exceptions = static_cast<uint32_t>(exceptions.size());
-  const bool one_step = content.map == ValueMap::kCodes && content.steps.empty();
-  header.step_or_offset = one_step ? std::bit_cast<uint32_t>(content.step) : content.offset;
-  header.step_period_or_shift =
-      content.map == ValueMap::kCodes ? content.step_period : content.shift;
-
-  const size_t start = out->size();
-  out->resize(start + kChunkHeaderBytes);
-  for (const float step : content.steps) AppendLe(*out, step);
-  for (const SlotCounts& table : plan.tables) AppendTable(table, out);
-  if (plan.tables.size() > 1) {
-    const std::vector<int32_t> classes(plan.class_of_unit.begin(), plan.class_of_unit.end());
-    AppendBits(classes, ClassBits(header.classes), out);
-  }
+  Bytes table_bytes;
+  for (const SlotCounts& table : plan.tables) AppendTable(table, &table_bytes);
+  std::vector<Bytes> states;
+  std::vector<StreamParts> parts;
   for (const CodedStream& stream : streams) {
-    AppendLe(*out, static_cast<uint32_t>(stream.bytes.size()));
-    AppendLe(*out, static_cast<uint32_t>(stream.escapes.size()));
+    Bytes& bytes = states.emplace_back();
+    for (const uint16_t state : stream.states) AppendLe(bytes, state);
+    parts.push_back({bytes, stream.bytes, stream.escapes});
   }
-  for (const ChunkView::Exception& exception : exceptions) {
-    AppendLe(*out, exception.element);
-    AppendLe(*out, exception.bits);
-  }
-  AppendBits(content.values, plan.raw_bits, out);
-  for (const CodedStream& stream : streams) {
-    for (const uint16_t state : stream.states) AppendLe(*out, state);
-  }
-  for (const CodedStream& s : streams) out->insert(out->end(), s.bytes.begin(), s.bytes.end());
-  for (const CodedStream& s : streams) out->insert(out->end(), s.escapes.begin(), s.escapes.end());
-  header.bytes = static_cast<uint32_t>(out->size() - start);
-  std::memcpy(out->data() + start, &header, kChunkHeaderBytes);
+  const ChunkParts chunk = {1, 8, plan.tables.size(), table_bytes, exceptions, parts};
+  AppendChunk(content, plan, chunk, out);
 }
 
 }  // namespace

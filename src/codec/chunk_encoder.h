@@ -31,7 +31,10 @@ struct ChunkContent {
   uint32_t shift = 0;
 };
 
-// Appends one chunk to `out`.
+// Appends one chunk of layout 2, which is smaller where there are many values, and slower.
+void EncodeSmallChunk(const ChunkContent& content, std::vector<std::byte>* out);
+
+// Appends one chunk of layout 1 to `out`.
 void EncodeChunk(const ChunkContent& content, std::vector<std::byte>* out);
 
 // The same with the scalar stream coder, for tests: the bytes are equal.

@@ -18,7 +18,7 @@ struct ChunkPlan {
   // Values whose magnitude has more bits than this become exceptions.
   int max_magnitude_bits = 31;
   bool adds_exceptions = false;        // whether there are any such
-  std::vector<SlotCounts> tables;      // one a class
+  std::vector<SlotCounts> tables;      // one a class; none in layout 2
   std::vector<uint8_t> class_of_unit;  // partial unit included; empty: all are of class 0
 };
 

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "codec/weights_codec.h"
 
 namespace ebb {
 
@@ -61,7 +62,7 @@ class Codec {
                                       uint64_t cols, float bound, float* out) const = 0;
 };
 
-// The codec of this project; `ebb:fast`.
-[[nodiscard]] std::unique_ptr<Codec> MakeEbbCodec();
+// The codec of this project: `ebb:fast` and `ebb:small`.
+[[nodiscard]] std::unique_ptr<Codec> MakeEbbCodec(CodecSetting setting);
 
 }  // namespace ebb

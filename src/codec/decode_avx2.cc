@@ -181,7 +181,7 @@ class Avx2Decoder {
 
 template <typename Out>
 bool DecodeAvx2(const ChunkView& chunk, Out* out) {
-  return Avx2Decoder(chunk).Run(out);
+  return chunk.is_small() ? DecodeSmallScalar(chunk, out) : Avx2Decoder(chunk).Run(out);
 }
 
 }  // namespace

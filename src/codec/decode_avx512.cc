@@ -608,19 +608,24 @@ bool ToInt8With(const ChunkView& chunk, int8_t* out, UnitVisitor* visitor) {
   return Decode<WideSink<int8_t>>(chunk, out, visitor);
 }
 
-bool ToInt8(const ChunkView& chunk, int8_t* out) { return ToInt8With(chunk, out, nullptr); }
+bool ToInt8(const ChunkView& chunk, int8_t* out) {
+  return chunk.is_small() ? DecodeSmallAvx512(chunk, out) : ToInt8With(chunk, out, nullptr);
+}
 
 bool UnitsToInt8(const ChunkView& chunk, int8_t* tile, UnitVisitor& visitor) {
-  return ToInt8With(chunk, tile, &visitor);
+  return !chunk.is_small() && ToInt8With(chunk, tile, &visitor);
 }
 
 bool ToInt16(const ChunkView& chunk, int16_t* out) {
+  if (chunk.is_small()) return DecodeSmallAvx512(chunk, out);
   if (chunk.header.raw_bits == 0) return Decode<Int16Sink<false>>(chunk, out);
   if (chunk.header.raw_bits <= 8) return Decode<Int16Sink<true>>(chunk, out);
   return Decode<WideSink<int16_t>>(chunk, out);
 }
 
-bool ToInt32(const ChunkView& chunk, int32_t* out) { return Decode<WideSink<int32_t>>(chunk, out); }
+bool ToInt32(const ChunkView& chunk, int32_t* out) {
+  return chunk.is_small() ? DecodeSmallAvx512(chunk, out) : Decode<WideSink<int32_t>>(chunk, out);
+}
 
 // Whether every escaped token, too, lies in -32..31. Escapes are rare: looking at all of them costs
 // little.
@@ -635,6 +640,7 @@ bool TokensHaveSixBits(const ChunkView& chunk) {
 }
 
 bool ToBf16(const ChunkView& chunk, uint16_t* out) {
+  if (chunk.is_small()) return DecodeSmallAvx512ToBf16(chunk, out);
   if (chunk.header.code_bytes != 1) return Decode<WideBf16Sink>(chunk, out);
   if (chunk.header.raw_bits == 0) {
     return TokensHaveSixBits(chunk) ? Decode<Bf16TokenSink>(chunk, out)

@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "codec/chunk_decoder.h"
+#include "codec/decoders.h"
 
 namespace ebb {
 namespace {
@@ -114,7 +115,7 @@ class ScalarDecoder {
 
 template <typename Out>
 bool DecodeScalar(const ChunkView& chunk, Out* out) {
-  return ScalarDecoder(chunk).Run(out);
+  return chunk.is_small() ? DecodeSmallScalar(chunk, out) : ScalarDecoder(chunk).Run(out);
 }
 
 }  // namespace

@@ -5,10 +5,20 @@
 
 namespace ebb {
 
+// Chunks of layout 2, integers cut to T's low bits; false as ChunkDecoder says.
+template <typename T>
+[[nodiscard]] bool DecodeSmallScalar(const ChunkView& chunk, T* out);
+
 #if defined(__x86_64__)
 #define EBB_X86_DECODERS 1
 [[nodiscard]] const ChunkDecoder& Avx512ChunkDecoder();  // needs F, BW, DQ, VL, VBMI, VBMI2, BMI2
 [[nodiscard]] const ChunkDecoder& Avx2ChunkDecoder();    // needs AVX2, BMI2
+
+// The same with what Avx512ChunkDecoder needs.
+[[nodiscard]] bool DecodeSmallAvx512(const ChunkView& chunk, int8_t* out);
+[[nodiscard]] bool DecodeSmallAvx512(const ChunkView& chunk, int16_t* out);
+[[nodiscard]] bool DecodeSmallAvx512(const ChunkView& chunk, int32_t* out);
+[[nodiscard]] bool DecodeSmallAvx512ToBf16(const ChunkView& chunk, uint16_t* out);
 #endif
 
 }  // namespace ebb

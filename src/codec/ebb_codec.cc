@@ -1,5 +1,5 @@
-// The codec `ebb:fast` for whole arrays: a sequence of chunks, each of whole rows where there are
-// rows.
+// The codecs `ebb:fast` and `ebb:small` for whole arrays: a sequence of chunks, each of whole rows
+// where there are rows.
 #include <algorithm>
 #include <cstring>
 
@@ -7,34 +7,36 @@
 #include "base/checked.h"
 #include "codec/codec.h"
 #include "codec/statistics.h"
-#include "codec/weights_codec.h"
 
 namespace ebb {
 namespace {
 
-constexpr uint64_t kChunkWeights = 512 * 1024;
-
 // The number of elements of each chunk (the last may have fewer).
-uint64_t ElementsPerChunk(uint64_t rows, uint64_t cols) {
-  const uint64_t chunks = std::max<uint64_t>(1, DivideRoundingUp(rows * cols, kChunkWeights));
+uint64_t ElementsPerChunk(CodecSetting setting, uint64_t rows, uint64_t cols) {
+  const uint64_t wanted = ChunkWeights(setting);
+  const uint64_t chunks = std::max<uint64_t>(1, DivideRoundingUp(rows * cols, wanted));
   const uint64_t whole_rows = cols * std::max<uint64_t>(1, DivideRoundingUp(rows, chunks));
-  return whole_rows <= 4 * kChunkWeights ? whole_rows : kChunkWeights;
+  return whole_rows <= 4 * wanted ? whole_rows : wanted;
 }
 
 class EbbCodec final : public Codec {
  public:
+  explicit EbbCodec(CodecSetting setting) : setting_(setting) {}
+
   const CodecInfo& info() const override {
-    static const CodecInfo kInfo = {"ebb:fast", true, true,
+    static const CodecInfo kFast = {"ebb:fast", true, true,
                                     "uniform quantization and interleaved rANS; decodes fastest"};
-    return kInfo;
+    static const CodecInfo kSmall = {"ebb:small", true, true,
+                                     "the same with finer tables and larger chunks; smallest"};
+    return setting_ == CodecSetting::kFast ? kFast : kSmall;
   }
 
   Result<EncodedArray> Encode(const ArrayView& array, float bound, uint64_t) const override {
     EncodedArray encoded;
     CodeHistogram histogram;
-    WeightsEncoder encoder;
+    WeightsEncoder encoder(setting_);
     const auto row = static_cast<uint32_t>(std::min<uint64_t>(array.cols, UINT32_MAX));
-    const uint64_t each = ElementsPerChunk(array.rows, array.cols);
+    const uint64_t each = ElementsPerChunk(setting_, array.rows, array.cols);
     for (uint64_t first = 0; first < array.values.size(); first += each) {
       const auto values = array.values.subspan(first, std::min(each, array.values.size() - first));
       if (bound == 0) {
@@ -89,10 +91,15 @@ class EbbCodec final : public Codec {
     if (stream.empty()) return {};
     return MakeError(ErrorCode::kCorrupt, "stream", "has bytes left over");
   }
+
+ private:
+  CodecSetting setting_;
 };
 
 }  // namespace
 
-std::unique_ptr<Codec> MakeEbbCodec() { return std::make_unique<EbbCodec>(); }
+std::unique_ptr<Codec> MakeEbbCodec(CodecSetting setting) {
+  return std::make_unique<EbbCodec>(setting);
+}
 
 }  // namespace ebb

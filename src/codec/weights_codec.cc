@@ -54,7 +54,30 @@ void ApplyExceptions(const ChunkView& chunk, auto&& put) {
   }
 }
 
+// Chunks of layout 2 with fewer values than this may be larger than those of layout 1: their lanes
+// begin with states of 32 bits, and their tables are longer.
+constexpr size_t kTryBothBelow = 512 * 1024;
+
 }  // namespace
+
+void WeightsEncoder::EncodeValues(const ChunkContent& content, std::vector<std::byte>* out) const {
+  if (setting_ == CodecSetting::kFast) return EncodeChunk(content, out);
+  if (setting_ == CodecSetting::kLayout2 || content.values.size() >= kTryBothBelow) {
+    return EncodeSmallChunk(content, out);
+  }
+  // Encoding may make values exceptions, of which the second try must not know.
+  std::vector<int32_t> values(content.values.begin(), content.values.end());
+  ChunkContent copy = content;
+  copy.values = values;
+  std::vector<std::byte> fast;
+  EncodeChunk(copy, &fast);
+  const size_t start = out->size();
+  EncodeSmallChunk(content, out);
+  if (fast.size() > out->size() - start) return;
+  out->resize(start);
+  out->insert(out->end(), fast.begin(), fast.end());
+  std::copy(values.begin(), values.end(), content.values.begin());
+}
 
 EncodeReport WeightsEncoder::EncodeBounded(std::span<const float> weights, const BoundRuns& bounds,
                                            uint32_t row_elements, std::vector<std::byte>* out) {
@@ -98,7 +121,7 @@ EncodeReport WeightsEncoder::EncodeBounded(std::span<const float> weights, const
     content.steps = steps;
     content.step_period = bounds.period;
   }
-  EncodeChunk(content, out);
+  EncodeValues(content, out);
   return report;
 }
 
@@ -129,7 +152,7 @@ void WeightsEncoder::EncodeWords(std::span<const std::byte> words, WordBits widt
     content.offset = CenterWords<32>(words_, &codes_);
   }
   content.values = codes_;
-  EncodeChunk(content, out);
+  EncodeValues(content, out);
 }
 
 Status DecodeCodes(const ChunkView& chunk, int8_t* out) {

@@ -13,8 +13,22 @@
 
 #include "base/error.h"
 #include "codec/chunk.h"
+#include "codec/chunk_encoder.h"
 
 namespace ebb {
+
+// The settings of the codec: which layout of chunks is written. Decoders know both.
+enum class CodecSetting : uint8_t {
+  kFast,     // decodes fastest
+  kSmall,    // the fewest bits: of each chunk, the smaller layout
+  kLayout2,  // layout 2 even where it is larger: for tests
+};
+
+// About how many weights a chunk should have: small ones decode in parallel and stay in the cache,
+// of large ones tables and states are a smaller part.
+constexpr uint64_t ChunkWeights(CodecSetting setting) {
+  return setting == CodecSetting::kFast ? 512 * 1024 : 4 * 1024 * 1024;
+}
 
 // The width of stored words. A codec knows no dtypes: bf16 and f16 are 16-bit words.
 enum class WordBits : uint8_t { k16 = 16, k32 = 32 };
@@ -37,6 +51,8 @@ struct EncodeReport {
 // stores its run exactly. `row_elements`: see ChunkContent. Reusable scratch is the caller's.
 class WeightsEncoder {
  public:
+  explicit WeightsEncoder(CodecSetting setting = CodecSetting::kFast) : setting_(setting) {}
+
   // Bounded. Also fills codes() (for entropy statistics) until the next call.
   EncodeReport EncodeBounded(std::span<const float> weights, const BoundRuns& bounds,
                              uint32_t row_elements, std::vector<std::byte>* out);
@@ -49,6 +65,9 @@ class WeightsEncoder {
   std::span<const int32_t> codes() const { return codes_; }
 
  private:
+  void EncodeValues(const ChunkContent& content, std::vector<std::byte>* out) const;
+
+  CodecSetting setting_;
   std::vector<int32_t> codes_;
   std::vector<uint32_t> words_;
   std::vector<ChunkView::Exception> exceptions_;

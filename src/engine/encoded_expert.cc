@@ -38,7 +38,7 @@ Result<bool> EncodedExpert::Take(const PackedSource& packed, size_t group,
           bytes.subspan(chunk.offset - record.offset, chunk.bytes);
       const auto view = ParseChunk(chunk_bytes);
       if (!view) return tl::unexpected(Error(view.error()).In(packed.container().Describe(chunk)));
-      const bool is_rows = chunk.first_element + chunk.elements <= end &&
+      const bool is_rows = !view->is_small() && chunk.first_element + chunk.elements <= end &&
                            view->header.elements == chunk.elements && view->header.unit == cols &&
                            view->partial_elements() == 0 && view->header.code_bytes == 1 &&
                            view->header.map == ValueMap::kCodes && view->steps == nullptr;

@@ -26,8 +26,12 @@ constexpr uint8_t kEbbCodec = 0;
 constexpr uint8_t kRawCodec = 1;
 constexpr uint8_t kPeerCodec = 2;
 
+std::string OwnCodecName(const CompressOptions& options) {
+  return std::string(options.setting == CodecSetting::kFast ? kCodecEbbFast : kCodecEbbSmall);
+}
+
 std::vector<std::string> CodecNames(const CompressOptions& options) {
-  std::vector<std::string> names = {std::string(kCodecEbbFast), std::string(kCodecRaw)};
+  std::vector<std::string> names = {OwnCodecName(options), std::string(kCodecRaw)};
   if (options.peer != nullptr) names.push_back(options.peer->info().name);
   return names;
 }
@@ -53,9 +57,10 @@ class Compressor {
     EBB_TRY(WriteSideFiles());
     std::vector<Task> tasks;
     for (size_t g = 0; g < groups_.size(); ++g) {
-      EBB_TRY_ASSIGN(auto encoder,
-                     GroupEncoder::Create(source_, TensorsOf(g), BoundOf(g), ScopeOf(g),
-                                          groups_[g].routed_expert ? options_.peer : nullptr));
+      EBB_TRY_ASSIGN(
+          auto encoder,
+          GroupEncoder::Create(source_, TensorsOf(g), BoundOf(g), ScopeOf(g), options_.setting,
+                               groups_[g].routed_expert ? options_.peer : nullptr));
       for (const TensorSpec& tensor : TensorsOf(g)) progress_.total += tensor.elements();
       if (g < writer_.groups_written()) {
         for (const TensorSpec& tensor : TensorsOf(g)) progress_.done += tensor.elements();
@@ -194,7 +199,7 @@ class Compressor {
 };
 
 std::string CodecName(const CompressOptions& options) {
-  return options.peer != nullptr ? options.peer->info().name : std::string(kCodecEbbFast);
+  return options.peer != nullptr ? options.peer->info().name : OwnCodecName(options);
 }
 
 uint64_t KeyOf(const WeightSource& source, const CompressOptions& options) {

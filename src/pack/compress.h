@@ -19,6 +19,7 @@ namespace ebb {
 struct CompressOptions {
   BoundPlan plan;
   BoundScope scope = BoundScope::kExpert;
+  CodecSetting setting = CodecSetting::kFast;  // of Ebb's own codec
   const Codec* peer = nullptr;  // codes routed experts instead of Ebb's own; not with scope kRow
   uint64_t source_fingerprint = 0;  // changes when the source does: an interrupted conversion is
                                     // only resumed from the same one (FingerprintFolder)

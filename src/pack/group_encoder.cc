@@ -12,7 +12,6 @@
 namespace ebb {
 namespace {
 
-constexpr uint64_t kChunkWeights = 512 * 1024;
 constexpr uint64_t kEmbeddingChunkWeights =
     32 * 1024;  // single rows are read: little is decoded for one
 constexpr uint64_t kJoinedGroupWeights = 128 * 1024;
@@ -32,7 +31,8 @@ void EncodeStatistics::Add(const EncodeStatistics& other) {
   entropy_weights += other.entropy_weights;
 }
 
-std::vector<ChunkSpan> PlanChunks(std::span<const TensorSpec> tensors, bool joined) {
+std::vector<ChunkSpan> PlanChunks(std::span<const TensorSpec> tensors, bool joined,
+                                  CodecSetting setting) {
   uint64_t group_elements = 0;
   for (const TensorSpec& tensor : tensors) group_elements += tensor.elements();
   if (joined && group_elements <= kJoinedGroupWeights) {
@@ -43,7 +43,7 @@ std::vector<ChunkSpan> PlanChunks(std::span<const TensorSpec> tensors, bool join
   for (size_t t = 0; t < tensors.size(); ++t) {
     const TensorSpec& tensor = tensors[t];
     const uint64_t wanted =
-        tensor.role == TensorRole::kEmbedding ? kEmbeddingChunkWeights : kChunkWeights;
+        tensor.role == TensorRole::kEmbedding ? kEmbeddingChunkWeights : ChunkWeights(setting);
     // As few chunks as keep to the wanted size, all of about the same number of rows.
     const uint64_t count = DivideRoundingUp(tensor.elements(), wanted);
     const uint64_t rows_each = std::max<uint64_t>(1, DivideRoundingUp(tensor.rows(), count));
@@ -80,9 +80,11 @@ struct GroupEncoder::PieceWeights {
 Result<std::unique_ptr<GroupEncoder>> GroupEncoder::Create(const WeightSource& source,
                                                            std::span<const TensorSpec> tensors,
                                                            const ErrorBound& bound,
-                                                           BoundScope scope, const Codec* peer) {
+                                                           BoundScope scope, CodecSetting setting,
+                                                           const Codec* peer) {
   EBB_CHECK(peer == nullptr || scope != BoundScope::kRow);
-  std::unique_ptr<GroupEncoder> encoder(new GroupEncoder(source, tensors, bound, scope, peer));
+  std::unique_ptr<GroupEncoder> encoder(
+      new GroupEncoder(source, tensors, bound, scope, setting, peer));
   bool joined = scope == BoundScope::kExpert && peer == nullptr;
   size_t scopes = 0;
   for (const TensorSpec& tensor : tensors) {
@@ -93,7 +95,7 @@ Result<std::unique_ptr<GroupEncoder>> GroupEncoder::Create(const WeightSource& s
     scopes += scope == BoundScope::kRow ? tensor.rows() : 1;
   }
   encoder->sums_.resize(scope == BoundScope::kExpert ? 1 : scopes);
-  encoder->chunks_ = PlanChunks(tensors, joined);
+  encoder->chunks_ = PlanChunks(tensors, joined, setting);
   encoder->pieces_ = PlanPieces(encoder->chunks_);
   return encoder;
 }
@@ -188,7 +190,7 @@ Result<EncodedPiece> GroupEncoder::Encode(const Piece& piece) {
   if (!lossless && scope_ != BoundScope::kRow) {
     out.histograms.resize(scope_ == BoundScope::kExpert ? 1 : tensors_.size());
   }
-  WeightsEncoder encoder;
+  WeightsEncoder encoder(setting_);
   for (size_t c = piece.first_chunk; c < piece.last_chunk; ++c) {
     EBB_TRY(EncodeChunk(chunks_[c], weights.chunks[c - piece.first_chunk], &encoder, &out));
   }

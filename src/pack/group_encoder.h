@@ -37,7 +37,8 @@ struct ChunkSpan {
 };
 
 // Cuts a group into chunks. `joined`: a small group may be one chunk over all its tensors.
-[[nodiscard]] std::vector<ChunkSpan> PlanChunks(std::span<const TensorSpec> tensors, bool joined);
+[[nodiscard]] std::vector<ChunkSpan> PlanChunks(std::span<const TensorSpec> tensors, bool joined,
+                                                CodecSetting setting);
 
 // Chunks [first_chunk, last_chunk) of a group: what is read, encoded and written at a time.
 struct Piece {
@@ -68,7 +69,7 @@ class GroupEncoder {
   // `peer` is another codec for bounded weights, or null for Ebb's own; it knows no bound a row.
   [[nodiscard]] static Result<std::unique_ptr<GroupEncoder>> Create(
       const WeightSource& source, std::span<const TensorSpec> tensors, const ErrorBound& bound,
-      BoundScope scope, const Codec* peer = nullptr);
+      BoundScope scope, CodecSetting setting = CodecSetting::kFast, const Codec* peer = nullptr);
 
   const std::vector<ChunkSpan>& chunks() const { return chunks_; }
   const std::vector<Piece>& pieces() const { return pieces_; }
@@ -88,8 +89,13 @@ class GroupEncoder {
   struct PieceWeights;
 
   GroupEncoder(const WeightSource& source, std::span<const TensorSpec> tensors,
-               const ErrorBound& bound, BoundScope scope, const Codec* peer)
-      : source_(source), tensors_(tensors), bound_(bound), scope_(scope), peer_(peer) {}
+               const ErrorBound& bound, BoundScope scope, CodecSetting setting, const Codec* peer)
+      : source_(source),
+        tensors_(tensors),
+        bound_(bound),
+        scope_(scope),
+        setting_(setting),
+        peer_(peer) {}
 
   [[nodiscard]] Result<PieceWeights> Read(const Piece& piece) const;
   [[nodiscard]] Status FindBounds(const PieceWeights* all);
@@ -108,6 +114,7 @@ class GroupEncoder {
   std::span<const TensorSpec> tensors_;
   ErrorBound bound_;
   BoundScope scope_;
+  CodecSetting setting_;
   const Codec* peer_;
   bool uses_peer_ = false;
   std::vector<DType> dtypes_;

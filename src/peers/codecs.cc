@@ -16,7 +16,8 @@ bool IsNameOf(std::string_view name, const CodecInfo& info) {
 std::span<const std::unique_ptr<Codec>> Codecs() {
   static const std::vector<std::unique_ptr<Codec>> kCodecs = [] {
     std::vector<std::unique_ptr<Codec>> codecs;
-    codecs.push_back(MakeEbbCodec());
+    codecs.push_back(MakeEbbCodec(CodecSetting::kFast));
+    codecs.push_back(MakeEbbCodec(CodecSetting::kSmall));
     codecs.push_back(MakeSz3Codec(Sz3Algorithm::kInterpLorenzo));
     codecs.push_back(MakeSz3Codec(Sz3Algorithm::kLorenzoReg));
     codecs.push_back(MakeSz3Codec(Sz3Algorithm::kNoPred));

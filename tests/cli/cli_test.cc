@@ -267,6 +267,11 @@ TEST_F(CliTest, OtherCodecsMakeFilesThatRun) {
   }
   // The last one cannot have kept this bound, and verify says so.
   EXPECT_EQ(Ebb("verify " + path + " --against " + Golden("mixtral_plain")).exit_code, 3);
+  const Json small = EbbJson("compress " + Golden("mixtral_plain") + " -o " + path +
+                             " --codec ebb:small --bound rel:0.05");
+  EXPECT_EQ(small["codec"], "ebb:small");
+  EXPECT_LE(small["max_error_over_bound"].get<double>(), 1);
+  EXPECT_EQ(Ebb("verify " + path + " --against " + Golden("mixtral_plain")).exit_code, 0);
   ExpectFailure("compress " + Golden("mixtral_plain") + " -o " + path + " --codec noise", 2,
                 {"--codec", "noise:normal"});
   ExpectFailure("compress " + Golden("mixtral_plain") + " -o " + path + " --codec rtn4 --scope row",

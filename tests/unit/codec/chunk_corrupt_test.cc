@@ -13,14 +13,15 @@ namespace ebb {
 namespace {
 
 // A chunk with all parts: classes, escapes, exceptions, raw bits.
-std::vector<std::byte> SmallChunk() {
+std::vector<std::byte> SmallChunk(CodecSetting setting) {
   std::vector<float> weights = MakeWeights(Law::kStudentRows, 24, 128, 3);
   weights[5] = std::numeric_limits<float>::quiet_NaN();
   weights[100] = 1000;
+  weights[200] = 5;
   for (size_t i = 1536; i < weights.size(); ++i) weights[i] *= 8;
   weights.resize(weights.size() - 13);
   const float bound = 0.0007f;
-  WeightsEncoder encoder;
+  WeightsEncoder encoder(setting);
   std::vector<std::byte> bytes;
   encoder.EncodeBounded(weights, {{&bound, 1}, 0}, 128, &bytes);
   const ChunkView chunk = ParseChunk(bytes).value();
@@ -53,8 +54,13 @@ void DecodeAll(std::span<const std::byte> bytes) {
   }
 }
 
-TEST(ChunkCorrupt, EveryTruncationIsRefused) {
-  const std::vector<std::byte> bytes = SmallChunk();
+// By layout.
+class ChunkCorrupt : public testing::TestWithParam<CodecSetting> {};
+INSTANTIATE_TEST_SUITE_P(Layouts, ChunkCorrupt,
+                         testing::Values(CodecSetting::kFast, CodecSetting::kLayout2));
+
+TEST_P(ChunkCorrupt, EveryTruncationIsRefused) {
+  const std::vector<std::byte> bytes = SmallChunk(GetParam());
   for (size_t size = 0; size < bytes.size(); ++size) {
     EXPECT_FALSE(ParseChunk(std::span(bytes).first(size)).has_value()) << size;
     // With the header's size made to fit, later checks must see it.
@@ -64,8 +70,8 @@ TEST(ChunkCorrupt, EveryTruncationIsRefused) {
   }
 }
 
-TEST(ChunkCorrupt, EveryBitFlipIsBounded) {
-  const std::vector<std::byte> bytes = SmallChunk();
+TEST_P(ChunkCorrupt, EveryBitFlipIsBounded) {
+  const std::vector<std::byte> bytes = SmallChunk(GetParam());
   for (size_t bit = 0; bit < bytes.size() * 8; ++bit) {
     std::vector<std::byte> flipped = bytes;
     flipped[bit / 8] ^= static_cast<std::byte>(1u << (bit % 8));
@@ -73,8 +79,8 @@ TEST(ChunkCorrupt, EveryBitFlipIsBounded) {
   }
 }
 
-TEST(ChunkCorrupt, DamagedStreamsAreNoticed) {
-  const std::vector<std::byte> bytes = SmallChunk();
+TEST_P(ChunkCorrupt, DamagedStreamsAreNoticed) {
+  const std::vector<std::byte> bytes = SmallChunk(GetParam());
   const ChunkView chunk = ParseChunk(bytes).value();
   const auto first = static_cast<size_t>(chunk.streams[0].bytes_begin - bytes.data());
   std::vector<float> floats(chunk.header.elements);
@@ -89,8 +95,8 @@ TEST(ChunkCorrupt, DamagedStreamsAreNoticed) {
   EXPECT_GT(noticed, kTrials * 9 / 10);  // checksums find the rest
 }
 
-TEST(ChunkCorrupt, AllDecodersAgreeOnWhatIsDamaged) {
-  const std::vector<std::byte> bytes = SmallChunk();
+TEST_P(ChunkCorrupt, AllDecodersAgreeOnWhatIsDamaged) {
+  const std::vector<std::byte> bytes = SmallChunk(GetParam());
   std::mt19937_64 random(9);
   for (int trial = 0; trial < 300; ++trial) {
     std::vector<std::byte> damaged = bytes;
@@ -111,13 +117,15 @@ TEST(ChunkCorrupt, AllDecodersAgreeOnWhatIsDamaged) {
   }
 }
 
-TEST(ChunkCorrupt, RandomBytesAreRefusedOrBounded) {
+TEST_P(ChunkCorrupt, RandomBytesAreRefusedOrBounded) {
   std::mt19937_64 random(13);
   for (int trial = 0; trial < 5000; ++trial) {
     std::vector<std::byte> bytes(32 + random() % 600);
     for (std::byte& b : bytes) b = static_cast<std::byte>(random());
     // A header that passes, so that what follows is reached.
     ChunkHeader header;
+    header.layout = GetParam() == CodecSetting::kFast ? 1 : 2;
+    header.table_log2 = header.layout == 1 ? 8 : 12;
     header.map = static_cast<ValueMap>(random() % 3);
     header.streams_log2 = static_cast<uint8_t>(random() % 3);
     header.classes = static_cast<uint8_t>(1 + random() % 3);

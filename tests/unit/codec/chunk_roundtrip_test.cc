@@ -17,8 +17,10 @@
 namespace ebb {
 namespace {
 
+using Encoder = void (*)(const ChunkContent&, std::vector<std::byte>*);
+
 std::vector<std::byte> EncodeValues(std::vector<int32_t> values, uint32_t row_elements,
-                                    bool scalar = false) {
+                                    Encoder encode = EncodeChunk) {
   const std::vector<int32_t> originals = values;
   ChunkContent content;
   content.values = values;
@@ -26,7 +28,7 @@ std::vector<std::byte> EncodeValues(std::vector<int32_t> values, uint32_t row_el
   content.row_elements = row_elements;
   content.step = 1;
   std::vector<std::byte> bytes;
-  scalar ? EncodeChunkScalar(content, &bytes) : EncodeChunk(content, &bytes);
+  encode(content, &bytes);
   return bytes;
 }
 
@@ -40,11 +42,7 @@ std::vector<int32_t> Decode(const ChunkDecoder& decoder, const ChunkView& chunk)
   return values;
 }
 
-void ExpectRoundTrip(const std::vector<int32_t>& values, uint32_t row_elements,
-                     const std::string& what) {
-  SCOPED_TRACE(what);
-  const std::vector<std::byte> bytes = EncodeValues(values, row_elements);
-  EXPECT_EQ(bytes, EncodeValues(values, row_elements, true)) << "stream coders differ";
+void ExpectDecodes(const std::vector<std::byte>& bytes, const std::vector<int32_t>& values) {
   const GuardedBuffer guarded(bytes, kChunkSlackBytes);
   const Result<ChunkView> chunk = ParseChunk(guarded.bytes());
   ASSERT_TRUE(chunk.has_value()) << chunk.error().ToString();
@@ -65,6 +63,16 @@ void ExpectRoundTrip(const std::vector<int32_t>& values, uint32_t row_elements,
       EXPECT_EQ(narrow, want);
     }
   }
+}
+
+void ExpectRoundTrip(const std::vector<int32_t>& values, uint32_t row_elements,
+                     const std::string& what) {
+  SCOPED_TRACE(what);
+  const std::vector<std::byte> bytes = EncodeValues(values, row_elements);
+  EXPECT_EQ(bytes, EncodeValues(values, row_elements, EncodeChunkScalar)) << "stream coders differ";
+  ExpectDecodes(bytes, values);
+  SCOPED_TRACE("layout 2");
+  ExpectDecodes(EncodeValues(values, row_elements, EncodeSmallChunk), values);
 }
 
 // Rounded normal numbers.
@@ -107,8 +115,10 @@ TEST(ChunkRoundTrip, ClassesOfRows) {
     }
     values.resize(values.size() - 77);  // a partial unit
     ExpectRoundTrip(values, 512, fmt::format("{} rows", rows));
-    const std::vector<std::byte> bytes = EncodeValues(values, 512);
-    EXPECT_GT(ParseChunk(bytes)->header.classes, 1);
+    for (const Encoder encode : {EncodeChunk, EncodeSmallChunk}) {
+      const std::vector<std::byte> bytes = EncodeValues(values, 512, encode);
+      EXPECT_GT(ParseChunk(bytes)->header.classes, 1);
+    }
   }
 }
 
@@ -116,6 +126,7 @@ TEST(ChunkRoundTrip, OneValueCostsNothing) {
   const std::vector<int32_t> values(100000, -3);
   ExpectRoundTrip(values, 0, "constant");
   EXPECT_LT(EncodeValues(values, 0).size(), 700u);  // lanes and header only
+  EXPECT_LT(EncodeValues(values, 0, EncodeSmallChunk).size(), 400u);
 }
 
 TEST(ChunkRoundTrip, OneTokenWithMostSlots) {
@@ -146,14 +157,20 @@ TEST(ChunkRoundTrip, AnyIntegers) {
   ExpectRoundTrip(values, 0, "log-uniform");
 }
 
-TEST(WeightsCodec, BoundHoldsInTheLastBit) {
+// By setting.
+class WeightsCodec : public testing::TestWithParam<CodecSetting> {};
+INSTANTIATE_TEST_SUITE_P(All, WeightsCodec,
+                         testing::Values(CodecSetting::kFast, CodecSetting::kSmall,
+                                         CodecSetting::kLayout2));
+
+TEST_P(WeightsCodec, BoundHoldsInTheLastBit) {
   for (const Law law : {Law::kGauss, Law::kLaplace, Law::kStudentRows, Law::kUniform}) {
     const std::vector<float> weights = MakeWeights(law, 64, 1024);
     MagnitudeSum sum;
     sum.Add(weights);
     for (const double rate : {1e-6, 1e-4, 0.01, 0.05, 0.2, 0.8, 3.0}) {
       const float bound = AbsoluteBound(ErrorBound::Relative(rate), sum.Mean());
-      WeightsEncoder encoder;
+      WeightsEncoder encoder(GetParam());
       std::vector<std::byte> bytes;
       const EncodeReport report = encoder.EncodeBounded(weights, {{&bound, 1}, 0}, 1024, &bytes);
       const GuardedBuffer guarded(bytes, kChunkSlackBytes);
@@ -169,11 +186,11 @@ TEST(WeightsCodec, BoundHoldsInTheLastBit) {
   }
 }
 
-TEST(WeightsCodec, HostileWeightsKeepTheBoundAndSpecialsTheirBits) {
+TEST_P(WeightsCodec, HostileWeightsKeepTheBoundAndSpecialsTheirBits) {
   for (const NamedWeights& hostile : MakeHostileWeights(5000)) {
     for (const float bound : {1e-45f, 1e-38f, 1e-30f, 1e-10f, 1e-3f, 1.0f, 1e10f, 1e30f, 3e38f}) {
       SCOPED_TRACE(fmt::format("{} at {}", hostile.name, bound));
-      WeightsEncoder encoder;
+      WeightsEncoder encoder(GetParam());
       std::vector<std::byte> bytes;
       encoder.EncodeBounded(hostile.weights, {{&bound, 1}, 0}, 0, &bytes);
       const GuardedBuffer guarded(bytes, kChunkSlackBytes);
@@ -191,10 +208,10 @@ TEST(WeightsCodec, HostileWeightsKeepTheBoundAndSpecialsTheirBits) {
   }
 }
 
-TEST(WeightsCodec, BoundZeroIsExact) {
+TEST_P(WeightsCodec, BoundZeroIsExact) {
   for (const NamedWeights& hostile : MakeHostileWeights(300)) {
     const float bound = 0;
-    WeightsEncoder encoder;
+    WeightsEncoder encoder(GetParam());
     std::vector<std::byte> bytes;
     encoder.EncodeBounded(hostile.weights, {{&bound, 1}, 0}, 0, &bytes);
     const GuardedBuffer guarded(bytes, kChunkSlackBytes);
@@ -205,7 +222,7 @@ TEST(WeightsCodec, BoundZeroIsExact) {
   }
 }
 
-TEST(WeightsCodec, EachRowKeepsItsOwnBound) {
+TEST_P(WeightsCodec, EachRowKeepsItsOwnBound) {
   const std::vector<float> weights = MakeWeights(Law::kStudentRows, 50, 96);
   std::vector<float> bounds;
   for (size_t row = 0; row < 50; ++row) {
@@ -213,7 +230,7 @@ TEST(WeightsCodec, EachRowKeepsItsOwnBound) {
     sum.Add(std::span(weights).subspan(row * 96, 96));
     bounds.push_back(row == 7 ? 0 : AbsoluteBound(ErrorBound::Relative(0.2), sum.Mean()));
   }
-  WeightsEncoder encoder;
+  WeightsEncoder encoder(GetParam());
   std::vector<std::byte> bytes;
   encoder.EncodeBounded(weights, {bounds, 96}, 96, &bytes);
   const GuardedBuffer guarded(bytes, kChunkSlackBytes);
@@ -224,10 +241,10 @@ TEST(WeightsCodec, EachRowKeepsItsOwnBound) {
   }
 }
 
-TEST(WeightsCodec, Bf16IsTheRoundedFloat) {
+TEST_P(WeightsCodec, Bf16IsTheRoundedFloat) {
   const std::vector<float> weights = MakeWeights(Law::kLaplace, 100, 1000);
   for (const float bound : {0.0001f, 0.001f, 0.01f}) {
-    WeightsEncoder encoder;
+    WeightsEncoder encoder(GetParam());
     std::vector<std::byte> bytes;
     encoder.EncodeBounded(weights, {{&bound, 1}, 0}, 0, &bytes);
     const GuardedBuffer guarded(bytes, kChunkSlackBytes);
@@ -240,7 +257,7 @@ TEST(WeightsCodec, Bf16IsTheRoundedFloat) {
   }
 }
 
-TEST(WeightsCodec, WordsComeBackBitForBit) {
+TEST_P(WeightsCodec, WordsComeBackBitForBit) {
   std::mt19937_64 random(5);
   for (const size_t count : {1, 63, 64, 65, 5000, 150000}) {
     std::vector<uint16_t> gauss, any, halves;
@@ -255,7 +272,7 @@ TEST(WeightsCodec, WordsComeBackBitForBit) {
       disguised.push_back(uint32_t{gauss.back()} << 16);
     }
     for (const auto& words : {gauss, any, halves}) {
-      WeightsEncoder encoder;
+      WeightsEncoder encoder(GetParam());
       std::vector<std::byte> bytes;
       encoder.EncodeWords(std::as_bytes(std::span(words)), WordBits::k16, 0, &bytes);
       const GuardedBuffer guarded(bytes, kChunkSlackBytes);
@@ -264,7 +281,7 @@ TEST(WeightsCodec, WordsComeBackBitForBit) {
       EXPECT_EQ(decoded, words);
     }
     for (const auto& words : {wide, disguised}) {
-      WeightsEncoder encoder;
+      WeightsEncoder encoder(GetParam());
       std::vector<std::byte> bytes;
       encoder.EncodeWords(std::as_bytes(std::span(words)), WordBits::k32, 0, &bytes);
       const GuardedBuffer guarded(bytes, kChunkSlackBytes);
@@ -275,15 +292,30 @@ TEST(WeightsCodec, WordsComeBackBitForBit) {
   }
 }
 
+TEST(WeightsCodecSettings, SmallIsNeverLarger) {
+  for (const size_t rows : {1, 30, 100, 400, 1000}) {
+    const std::vector<float> weights = MakeWeights(Law::kStudentRows, rows, 1024);
+    std::array<size_t, 2> sizes;
+    for (const CodecSetting setting : {CodecSetting::kFast, CodecSetting::kSmall}) {
+      const float bound = 0.004f;
+      std::vector<std::byte> bytes;
+      WeightsEncoder encoder(setting);
+      encoder.EncodeBounded(weights, {{&bound, 1}, 0}, 1024, &bytes);
+      sizes[static_cast<size_t>(setting)] = bytes.size();
+    }
+    EXPECT_LE(sizes[1], sizes[0]) << rows;
+  }
+}
+
 // The size bars of the project, with all overhead counted.
 double CodedOverEntropy(const std::vector<float>& weights, double rate, uint32_t cols,
-                        size_t chunks) {
+                        size_t chunks, CodecSetting setting = CodecSetting::kFast) {
   MagnitudeSum sum;
   sum.Add(weights);
   const float bound = AbsoluteBound(ErrorBound::Relative(rate), sum.Mean());
   std::map<int32_t, uint64_t> histogram;
   std::vector<std::byte> bytes;
-  WeightsEncoder encoder;
+  WeightsEncoder encoder(setting);
   const size_t each = weights.size() / cols / chunks * cols;
   for (size_t c = 0; c < chunks; ++c) {
     const size_t count = c + 1 == chunks ? weights.size() - c * each : each;
@@ -304,6 +336,15 @@ TEST(CodecSize, WithinTwoPercentOfEntropyOnLargeMatrices) {
     const std::vector<float> weights = MakeWeights(law, 1408, 2048);
     for (const double rate : {0.05, 0.2, 0.4, 0.8}) {
       EXPECT_LE(CodedOverEntropy(weights, rate, 2048, 5), 1.02);
+    }
+  }
+}
+
+TEST(CodecSize, SmallIsWithinTwoThousandthsOfEntropy) {
+  for (const Law law : {Law::kGauss, Law::kLaplace, Law::kStudentRows}) {
+    const std::vector<float> weights = MakeWeights(law, 1408, 2048);
+    for (const double rate : {0.05, 0.2, 0.8}) {
+      EXPECT_LE(CodedOverEntropy(weights, rate, 2048, 1, CodecSetting::kSmall), 1.002);
     }
   }
 }

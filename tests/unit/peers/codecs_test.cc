@@ -42,9 +42,10 @@ TEST(Codecs, NamesAreUniqueAndFound) {
       EXPECT_EQ(found.error().code, ErrorCode::kUnsupported);
     }
   }
-  for (const char* name : {"ebb:fast", "sz3:interp-lorenzo", "sz3:lorenzo-reg", "sz3:nopred", "zfp",
-                           "cuszp:fixed", "cuszp:plain", "cuszp:outlier", "rtn8", "rtn4", "rtn3",
-                           "rtn2", "nf4", "noise:normal", "noise:uniform"}) {
+  for (const char* name :
+       {"ebb:fast", "ebb:small", "sz3:interp-lorenzo", "sz3:lorenzo-reg", "sz3:nopred", "zfp",
+        "cuszp:fixed", "cuszp:plain", "cuszp:outlier", "rtn8", "rtn4", "rtn3", "rtn2", "nf4",
+        "noise:normal", "noise:uniform"}) {
     EXPECT_EQ(names.count(name), 1u) << name;
   }
 }
