@@ -124,6 +124,10 @@ class Evaluation {
       texts_.push_back(MakeScoredText(item.id, tokens, all_positions, config.max_positions));
       tokens_.push_back(std::move(tokens));
     }
+    if (!options_.items.empty()) {
+      EBB_TRY_ASSIGN(AtomicFile file, AtomicFile::Create(options_.items));
+      rows_file_.emplace(std::move(file));
+    }
     header_.model = options_.model.model;
     header_.task = task_;
     header_.reference = options_.reference;
@@ -226,7 +230,7 @@ class Evaluation {
   Result<int> Report(const ResultType& result) {
     header_.seconds =
         std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
-    if (!options_.items.empty()) EBB_TRY(WriteRows(options_.items, ItemRows(result)));
+    if (rows_file_) EBB_TRY(WriteRows(*rows_file_, ItemRows(result)));
     if (options_.json) {
       OrderedJson json = ToJson(header_, injected_.summaries);
       AddResult(result, &json);
@@ -252,6 +256,7 @@ class Evaluation {
   std::vector<std::string> stops_;
   ModelFiles files_;
   std::unique_ptr<Tokenizer> tokenizer_;
+  std::optional<AtomicFile> rows_file_;  // --items
   EvalHeader header_;
   AccuracyOptions accuracy_;
   std::unique_ptr<Engine> engine_;

@@ -1,6 +1,5 @@
 #include "cli/eval_report.h"
 
-#include "base/file.h"
 #include "base/units.h"
 
 namespace ebb {
@@ -176,8 +175,7 @@ std::vector<OrderedJson> ItemRows(const AccuracyResult& result) {
   return rows;
 }
 
-Status WriteRows(const std::string& path, std::span<const OrderedJson> rows) {
-  EBB_TRY_ASSIGN(AtomicFile file, AtomicFile::Create(path));
+Status WriteRows(AtomicFile& file, std::span<const OrderedJson> rows) {
   for (const OrderedJson& row : rows) {
     EBB_TRY(file.Append(row.dump(-1, ' ', false, OrderedJson::error_handler_t::replace) + "\n"));
   }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "eval/accuracy.h"
 #include "eval/injection.h"
@@ -39,7 +40,7 @@ void Print(const AccuracyResult& result);
 [[nodiscard]] std::vector<OrderedJson> ItemRows(const PerplexityResult& result);
 [[nodiscard]] std::vector<OrderedJson> ItemRows(const AccuracyResult& result);
 
-// Writes JSON Lines; the file is there whole or not at all.
-[[nodiscard]] Status WriteRows(const std::string& path, std::span<const OrderedJson> rows);
+// Writes JSON Lines and commits the file.
+[[nodiscard]] Status WriteRows(AtomicFile& file, std::span<const OrderedJson> rows);
 
 }  // namespace ebb
