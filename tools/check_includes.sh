@@ -21,6 +21,7 @@ engine: base arch checkpoint codec peers container packed kernels offload model 
 api: base arch checkpoint codec peers container packed pack kernels offload model text engine
 grade: base
 stats: base
+eval: base arch codec peers container packed kernels offload model text engine grade stats
 cli: *
 '
 

@@ -31,6 +31,7 @@ void AddLogits(CLI::App& app, CommandBody& body);
 void AddTokenize(CLI::App& app, CommandBody& body);
 void AddCodec(CLI::App& app, CommandBody& body);
 void AddGrade(CLI::App& app, CommandBody& body);
+void AddEval(CLI::App& app, CommandBody& body);
 void AddBench(CLI::App& app, CommandBody& body);
 void AddBenchGemv(CLI::App& bench, CommandBody& body);
 void AddBenchStream(CLI::App& bench, CommandBody& body);

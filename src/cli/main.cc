@@ -25,6 +25,7 @@ int Run(int argc, char** argv) {
   AddTokenize(app, body);
   AddCodec(app, body);
   AddGrade(app, body);
+  AddEval(app, body);
   AddBench(app, body);
   CLI::App* help = app.add_subcommand("help", "Print this help");
   help->callback([&] {

@@ -180,6 +180,11 @@ Result<bool> Generator::RunStep() {
   return true;
 }
 
+size_t Generator::ended() const {
+  return static_cast<size_t>(
+      std::count_if(runs_.begin(), runs_.end(), [](const auto& run) { return run->ended(); }));
+}
+
 const Generation& Generator::result(size_t id) const {
   EBB_CHECK(runs_[id]->ended());
   return runs_[id]->generation();

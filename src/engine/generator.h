@@ -56,6 +56,9 @@ class Generator {
   // Lets every running request gain one token (or read its prompt). False when all have ended.
   [[nodiscard]] Result<bool> RunStep();
 
+  // How many requests have ended.
+  [[nodiscard]] size_t ended() const;
+
   // Of a request that has ended.
   [[nodiscard]] const Generation& result(size_t id) const;
 

@@ -102,4 +102,42 @@ Result<Estimate> BootstrapMean(std::span<const double> values, int64_t items, in
                   {SortedQuantile(means, tail), SortedQuantile(means, 1 - tail)}};
 }
 
+Result<Estimate> BootstrapRatio(std::span<const double> numerators,
+                                std::span<const double> denominators,
+                                const BootstrapOptions& options) {
+  const auto items = static_cast<int64_t>(numerators.size());
+  EBB_TRY(Check(numerators, items, 1, options));
+  EBB_TRY(Check(denominators, items, 1, options));
+  double above = 0;
+  double below = 0;
+  for (size_t i = 0; i < numerators.size(); ++i) {
+    if (denominators[i] < 0) {
+      return MakeError(ErrorCode::kInvalidArgument, "bootstrap", "a denominator is negative");
+    }
+    above += numerators[i];
+    below += denominators[i];
+  }
+  if (below <= 0) {
+    return MakeError(ErrorCode::kInvalidArgument, "bootstrap", "all denominators are 0");
+  }
+  Random random(options.seed);
+  std::vector<double> ratios(static_cast<size_t>(options.resamples));
+  for (double& ratio : ratios) {
+    double sum_above = 0;
+    double sum_below = 0;
+    while (sum_below <= 0) {
+      sum_above = 0;
+      for (size_t drawn = 0; drawn < numerators.size(); ++drawn) {
+        const size_t i = random.Below(numerators.size());
+        sum_above += numerators[i];
+        sum_below += denominators[i];
+      }
+    }
+    ratio = sum_above / sum_below;
+  }
+  std::sort(ratios.begin(), ratios.end());
+  const double tail = (1 - options.confidence) / 2;
+  return Estimate{above / below, {SortedQuantile(ratios, tail), SortedQuantile(ratios, 1 - tail)}};
+}
+
 }  // namespace ebb

@@ -27,6 +27,15 @@ struct BootstrapOptions {
 [[nodiscard]] Result<Estimate> BootstrapMean(std::span<const double> values, int64_t items,
                                              int64_t seeds, const BootstrapOptions& options = {});
 
+// The ratio of sums, sum of numerators / sum of denominators, with the percentile interval over
+// resampled pairs: the interval of a mean over tokens, clustered by item (an item's sum over its
+// tokens above, their number below). As many of one as of the other, at least one; finite; no
+// denominator negative, and at least one positive. A resample whose denominators are all 0 is drawn
+// again.
+[[nodiscard]] Result<Estimate> BootstrapRatio(std::span<const double> numerators,
+                                              std::span<const double> denominators,
+                                              const BootstrapOptions& options = {});
+
 // The value below which a share `q` in [0, 1] of `sorted` lies, interpolated linearly between
 // neighbours (numpy's default; Hyndman and Fan, Am. Stat. 50, 1996, type 7). `sorted` must not be
 // empty.

@@ -581,5 +581,95 @@ TEST_F(CliTest, GradeNamesTheLineAndTheFieldAtFault) {
   ExpectFailure("grade " + path + " --format xml", 2, {"--format"});
 }
 
+// ebb eval on the shipped model.
+class EvalTest : public CliTest {
+ protected:
+  Json Eval(const std::string& options) {
+    return EbbJson(std::string("eval ") + kArith + " " + options);
+  }
+};
+
+TEST_F(EvalTest, TheShippedModelSolvesItsTask) {
+  const std::string rows_path = dir_.Path("rows.jsonl");
+  const Json json = Eval("--task arith --limit 24 --items " + rows_path);
+  EXPECT_EQ(json["items"], 24);
+  EXPECT_GE(json["ica"].get<double>(), 0.6);
+  EXPECT_LE(json["ica"].get<double>(), json["pia"].get<double>());
+  for (const char* key : {"ica", "pia", "format_rate"}) {
+    const Json& interval = json[std::string(key) + "_interval"];
+    EXPECT_LT(interval[0].get<double>(), json[key].get<double>());
+    EXPECT_GE(interval[1].get<double>(), json[key].get<double>());
+  }
+  const std::string rows = ReadTextFile(rows_path, 1 << 20).value();
+  ASSERT_EQ(std::count(rows.begin(), rows.end(), '\n'), 24);
+  const Json row = ParseJson(rows.substr(0, rows.find('\n')), "row").value();
+  for (const char* key :
+       {"id", "prompt_hash", "prompt_tokens", "tokens", "stop_reason", "text", "tier", "extracted",
+        "rule", "pia", "ica", "in_format", "truncated", "empty", "looping"}) {
+    EXPECT_TRUE(row.contains(key)) << key;
+  }
+  // The same from another batch; and nothing is left of it when its experts are gone.
+  EXPECT_EQ(Eval("--task arith --limit 24 --batch 5")["ica"], json["ica"]);
+  EXPECT_LT(Eval("--task arith --limit 24 --inject randomise")["pia"].get<double>(), 0.3);
+}
+
+TEST_F(EvalTest, DivergenceIsZeroWithoutErrorAndRisesWithIt) {
+  const Json none = Eval("--task kl --limit 8");
+  EXPECT_EQ(none["mean_kl"], 0.0);
+  EXPECT_EQ(none["p99_kl"], 0.0);
+  EXPECT_EQ(none["top1_agreement"], 1.0);
+  EXPECT_EQ(Eval("--task kl --limit 8 --inject noise:normal,rel:0")["mean_kl"], 0.0);
+  double last = 0;
+  for (const char* rate : {"0.1", "0.4", "0.8"}) {
+    const Json json =
+        Eval(std::string("--task kl --limit 8 --inject ebb,rel:") + rate + ",experts=all");
+    EXPECT_GT(json["mean_kl"].get<double>(), 1.5 * last);
+    EXPECT_LE(json["injections"][0]["max_error_over_bound"].get<double>(), 1.0);
+    last = json["mean_kl"].get<double>();
+  }
+  const Json top = Eval("--task kl --limit 8 --inject noise:uniform,rel:0.8,layers=2,experts=top1");
+  EXPECT_EQ(top["injections"][0]["experts"].size(), 1u);
+  EXPECT_LT(top["mean_kl"].get<double>(), last);
+}
+
+TEST_F(EvalTest, AReferenceIsAnotherModel) {
+  const std::string packed = dir_.Path("arith.ebb");
+  ASSERT_EQ(Ebb(std::string("compress ") + kArith + " -o " + packed + " --bound rel:0.4").exit_code,
+            0);
+  const std::string data = std::string(" --data ") + kArith + "/heldout.jsonl --limit 8 --task kl";
+  const double packed_kl =
+      EbbJson("eval " + packed + data + " --reference " + kArith)["mean_kl"].get<double>();
+  const double injected_kl = Eval("--task kl --limit 8 --inject ebb,rel:0.4")["mean_kl"];
+  EXPECT_GT(packed_kl, 0);
+  EXPECT_NEAR(packed_kl / injected_kl, 1, 0.05);
+  ExpectFailure("eval " + packed + data + " --reference " + Golden("mixtral_plain"), 1,
+                {"tokenizer"});
+}
+
+TEST_F(EvalTest, PerplexityAndTexts) {
+  const double own = Eval("--task perplexity --limit 8")["perplexity"];
+  EXPECT_GT(own, 1);
+  EXPECT_LT(own, 2);
+  EXPECT_GT(Eval("--task perplexity --limit 8 --inject randomise")["perplexity"].get<double>(),
+            2 * own);
+  const std::string texts = dir_.Write("texts.jsonl", "{\"text\": \"Maya has 12 apples.\"}\n");
+  EXPECT_GT(Eval("--task perplexity --data " + texts)["tokens"].get<int>(), 3);
+}
+
+TEST_F(EvalTest, MistakesGetOneLineEach) {
+  const std::string arith = std::string("eval ") + kArith;
+  ExpectFailure(arith + " --task sums", 2, {"--task", "perplexity"});
+  ExpectFailure(arith + " --task gsm8k", 2, {"--data"});
+  ExpectFailure("eval " + Golden("mixtral_plain") + " --task kl", 2, {"--data", "heldout.jsonl"});
+  ExpectFailure(arith + " --task arith --reference " + kArith, 2, {"--reference"});
+  ExpectFailure(arith + " --task kl --inject noise:normal", 2, {"--inject", "needs a bound"});
+  ExpectFailure(arith + " --task kl --inject ebb,rel:0.1,layers=0", 2, {"--inject", "1-11"});
+  ExpectFailure(arith + " --task kl --inject ebb,rel:0.1,experts=16", 2, {"--inject", "0-15"});
+  const std::string bad = dir_.Write("bad.jsonl", "{\"question\": \"Q\", \"answer\": \"1\"}\n{}\n");
+  ExpectFailure(arith + " --task gsm8k --data " + bad, 1, {"bad.jsonl:2", "question"});
+  ExpectFailure(arith + " --task arith --limit 1 --items " + dir_.Path("no/rows.jsonl"), 1,
+                {"rows.jsonl"});
+}
+
 }  // namespace
 }  // namespace ebb

@@ -1,0 +1,68 @@
+// How many problems a model answers right: greedy generation, many items in one engine, each
+// graded.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/progress.h"
+#include "engine/generator.h"
+#include "eval/prompt.h"
+#include "grade/grade.h"
+#include "stats/proportions.h"
+
+namespace ebb {
+
+struct AccuracyOptions {
+  int64_t new_tokens = 256;  // at most, of one item
+  int64_t batch = 32;        // items at once; does not change results
+};
+
+// What became of one item.
+struct ItemRecord {
+  std::string id;
+  std::string prompt_hash;
+  int64_t prompt_tokens = 0;
+  int64_t new_tokens = 0;
+  FinishReason stop = FinishReason::kStop;
+  std::string text;
+  GradeResult grade;
+  bool truncated = false;  // ended by new_tokens or the context
+  bool empty = false;      // nothing but white space
+  bool looping = false;    // IsLooping
+};
+
+struct AccuracyResult {
+  Estimate ica;  // with 95 % Wilson intervals
+  Estimate pia;
+  Estimate format_rate;
+  int64_t truncated = 0;
+  int64_t empty = 0;
+  int64_t looping = 0;
+  int64_t new_tokens = 0;  // of all items
+  std::vector<ItemRecord> items;
+};
+
+// Whether the tokens end in at least four repetitions of a block of 1 to 64 tokens that together
+// are at least 32 tokens long.
+[[nodiscard]] bool IsLooping(std::span<const int32_t> tokens);
+
+// What an engine must be opened with. A prompt that leaves no room for a token is an error that
+// names the item.
+[[nodiscard]] Result<EngineLimits> AccuracyLimits(const ModelConfig& config,
+                                                  std::span<const TaskItem> items,
+                                                  std::span<const ItemTokens> tokens,
+                                                  const AccuracyOptions& options);
+
+// `tokens` are those of the items, in order. Always the most likely token; an item that cannot be
+// computed ends the evaluation with its error.
+[[nodiscard]] Result<AccuracyResult> EvaluateAccuracy(Engine& engine,
+                                                      std::span<const TaskItem> items,
+                                                      std::span<const ItemTokens> tokens,
+                                                      const std::vector<std::string>& stops,
+                                                      const AccuracyOptions& options,
+                                                      const ProgressSink& progress = {});
+
+}  // namespace ebb

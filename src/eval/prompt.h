@@ -1,0 +1,61 @@
+// From an item to tokens: the built-in prompt templates.
+//
+// With the model's chat template the question (and, if it does not say so itself, how the answer is
+// wanted) is a user's turn, and the reference solution the assistant's. Without one:
+//
+//     Question: QUESTION
+//     HOW TO ANSWER
+//     Answer: SOLUTION
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "arch/weight_source.h"
+#include "eval/task_items.h"
+#include "text/chat.h"
+#include "text/tokenizer.h"
+
+namespace ebb {
+
+// "Please reason step by step, and ...": what is added to a question that does not say it itself.
+[[nodiscard]] std::string_view FormatInstruction(AnswerFormat format);
+
+struct ItemTokens {
+  std::string prompt;                 // the text that a generation goes on from; a text item: empty
+  std::vector<int32_t> prompt_ids;    // of it
+  std::vector<int32_t> solution_ids;  // what follows: the reference solution, or the whole text
+};
+
+// 64 bits of the prompt text as 16 hexadecimal digits, so that runs can be told apart.
+[[nodiscard]] std::string PromptHash(std::string_view prompt);
+
+// Makes prompts for one model. Must not outlive the tokenizer. Thread-safe.
+class PromptMaker {
+ public:
+  // `use_chat`: with the chat template, if the model has one. A template that is there but cannot
+  // be used is an error.
+  [[nodiscard]] static Result<PromptMaker> Create(const SideFiles& files,
+                                                  const Tokenizer& tokenizer, bool use_chat);
+
+  bool uses_chat() const { return chat_.has_value(); }
+  // Texts that end a generation: what a model without turns would write after its answer.
+  std::vector<std::string> stops() const;
+
+  [[nodiscard]] Result<ItemTokens> Make(const TaskItem& item) const;
+
+ private:
+  explicit PromptMaker(const Tokenizer& tokenizer) : tokenizer_(&tokenizer) {}
+
+  // The assistant's turn behind the prompt, with the mark that ends it.
+  [[nodiscard]] Result<std::string> Continuation(const std::string& prompt,
+                                                 const ChatMessage& question,
+                                                 const std::string& solution) const;
+
+  const Tokenizer* tokenizer_;
+  std::optional<ChatTemplate> chat_;
+};
+
+}  // namespace ebb
