@@ -185,7 +185,7 @@ bool DecodeChunk(const ChunkView& chunk, typename Sink::Out* out) {
   AlignedArray<Table> tables(chunk.header.classes);
   for (size_t c = 0; c < tables.size(); ++c) {
     SmallCounts counts;
-    ReadSmallTable(chunk.small_tables[c], &counts);
+    (void)ReadSmallTable(chunk.small_tables[c], &counts);  // ParseChunk has seen to it
     tables[c].first = counts.first;
     BuildSmallSlotTable(counts, &tables[c].slots);
   }

@@ -25,7 +25,7 @@ class ScalarDecoder {
       : chunk_(chunk), tables_(chunk.header.classes), streams_(StreamCount(chunk)) {
     for (size_t c = 0; c < tables_.size(); ++c) {
       SmallCounts counts;
-      ReadSmallTable(chunk.small_tables[c], &counts);
+      (void)ReadSmallTable(chunk.small_tables[c], &counts);  // ParseChunk has seen to it
       tables_[c].first = counts.first;
       BuildSmallSlotTable(counts, &tables_[c].slots);
     }

@@ -17,7 +17,7 @@ std::vector<std::byte> SmallChunk(CodecSetting setting) {
   std::vector<float> weights = MakeWeights(Law::kStudentRows, 24, 128, 3);
   weights[5] = std::numeric_limits<float>::quiet_NaN();
   weights[100] = 1000;
-  weights[200] = 5;
+  weights[200] = 40;
   for (size_t i = 1536; i < weights.size(); ++i) weights[i] *= 8;
   weights.resize(weights.size() - 13);
   const float bound = 0.0007f;
