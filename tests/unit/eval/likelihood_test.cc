@@ -60,7 +60,7 @@ TEST(KlDivergenceTest, EqualAndShiftedLogits) {
 
 TEST(KlDivergenceTest, ExtremeLogits) {
   const float infinity = std::numeric_limits<float>::infinity();
-  EXPECT_NEAR(LogSumExp(std::vector<float>{1e30f, 1e30f}), 1e30, 1e15);
+  EXPECT_NEAR(LogSumExp(std::vector<float>{1e30f, 1e30f}), 1e30, 1e23);
   EXPECT_NEAR(LogSumExp(std::vector<float>{-1e4f, -1e4f}), -1e4 + std::log(2.0), 1e-9);
   EXPECT_NEAR(KlDivergence(std::vector<float>{0, -2000}, std::vector<float>{-2000, 0}), 2000, 1e-9);
   EXPECT_NEAR(KlDivergence(std::vector<float>{0, -infinity}, std::vector<float>{0, 0}),
