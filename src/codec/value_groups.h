@@ -52,7 +52,7 @@ class ValueCounter {
 
  private:
   size_t Bin(int32_t v) const {
-    return static_cast<size_t>(std::clamp((v >> shift_) + kBins / 2, 0, kBins - 1));
+    return static_cast<size_t>(std::clamp(v >> shift_, -kBins / 2, kBins / 2 - 1) + kBins / 2);
   }
 
   int shift_;
