@@ -15,6 +15,8 @@ std::string ErrorBound::ToString() const {
       return fmt::format("abs:{}", value);
     case BoundKind::kRelative:
       return fmt::format("rel:{}", value);
+    case BoundKind::kLike:
+      return "like:" + like;
   }
   return "lossless";
 }
@@ -78,6 +80,7 @@ void MagnitudeSum::Add(std::span<const float> weights) {
 }
 
 float AbsoluteBound(const ErrorBound& bound, double mean_magnitude) {
+  EBB_CHECK(bound.kind != BoundKind::kLike);
   double exact = 0;
   if (bound.kind == BoundKind::kAbsolute) exact = bound.value;
   if (bound.kind == BoundKind::kRelative) exact = bound.value * mean_magnitude;

@@ -112,7 +112,7 @@ class Compressor {
   }
   ErrorBound BoundOf(size_t g) const {
     const ErrorBound bound = options_.plan.BoundOf(TensorsOf(g)[0]);
-    return bound.value == 0 ? ErrorBound::Lossless() : bound;
+    return bound.IsLossless() ? ErrorBound::Lossless() : bound;
   }
   // A dense tensor is a group of its own: its expert is itself.
   BoundScope ScopeOf(size_t) const { return options_.scope; }
@@ -177,8 +177,9 @@ class Compressor {
       record.dtype = static_cast<uint8_t>(encoder.dtype_of(t));
       record.shape = tensor.shape;
       record.codec = encoder.uses_peer() ? kPeerCodec : raw ? kRawCodec : kEbbCodec;
-      record.bound_kind = static_cast<uint8_t>(encoder.bound().kind);
-      record.bound_value = encoder.bound().value;
+      const ErrorBound bound = encoder.StoredBound(t);
+      record.bound_kind = static_cast<uint8_t>(bound.kind);
+      record.bound_value = bound.value;
       record.bound_abs = encoder.LargestBound(t);
       record.code_bytes = code_bytes_[t];
     }

@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/checked.h"
+#include "pack/like_bound.h"
 #include "packed/chunk_values.h"
 
 namespace ebb {
@@ -94,7 +95,7 @@ Result<std::unique_ptr<GroupEncoder>> GroupEncoder::Create(const WeightSource& s
     encoder->first_scope_.push_back(scope == BoundScope::kExpert ? 0 : scopes);
     scopes += scope == BoundScope::kRow ? tensor.rows() : 1;
   }
-  encoder->sums_.resize(scope == BoundScope::kExpert ? 1 : scopes);
+  encoder->scopes_ = scope == BoundScope::kExpert ? 1 : scopes;
   encoder->chunks_ = PlanChunks(tensors, joined, setting);
   encoder->pieces_ = PlanPieces(encoder->chunks_);
   return encoder;
@@ -129,37 +130,115 @@ Result<GroupEncoder::PieceWeights> GroupEncoder::Read(const Piece& piece) const 
   return weights;
 }
 
-void GroupEncoder::AddMagnitudes(const PieceWeights& weights) {
+Status GroupEncoder::VisitChunks(const PieceWeights* all, const ChunkVisitor& visit) const {
   std::vector<float> values;
-  for (size_t c = weights.piece.first_chunk; c < weights.piece.last_chunk; ++c) {
-    const ChunkSpan& chunk = chunks_[c];
-    values.resize(chunk.elements);
-    WidenToF32(dtypes_[chunk.tensor], weights.chunks[c - weights.piece.first_chunk].data(),
-               chunk.elements, values.data());
-    if (scope_ != BoundScope::kRow) {
-      sums_[first_scope_[chunk.tensor]].Add(values);
-      continue;
+  const auto visit_piece = [&](const PieceWeights& weights) -> Status {
+    for (size_t c = weights.piece.first_chunk; c < weights.piece.last_chunk; ++c) {
+      const ChunkSpan& chunk = chunks_[c];
+      const std::span<const std::byte> words = weights.chunks[c - weights.piece.first_chunk];
+      values.resize(chunk.elements);
+      WidenToF32(dtypes_[chunk.tensor], words.data(), chunk.elements, values.data());
+      EBB_TRY(visit(chunk, words, values));
     }
-    const uint64_t cols = tensors_[chunk.tensor].cols();
-    for (uint64_t row = 0; row < chunk.elements / cols; ++row) {
-      sums_[first_scope_[chunk.tensor] + chunk.first_row + row].Add(
-          std::span(values).subspan(row * cols, cols));
-    }
+    return {};
+  };
+  if (all != nullptr) return visit_piece(*all);
+  for (const Piece& piece : pieces_) {
+    EBB_TRY_ASSIGN(const PieceWeights weights, Read(piece));
+    EBB_TRY(visit_piece(weights));
   }
+  return {};
 }
 
 Status GroupEncoder::FindBounds(const PieceWeights* all) {
-  if (all != nullptr) {
-    AddMagnitudes(*all);
+  if (bound_.kind != BoundKind::kLike) {
+    EBB_TRY(FindMeans(all));
+  } else if (scope_ == BoundScope::kRow) {
+    EBB_TRY(FindLikeBoundsOfRows(all));
   } else {
-    for (const Piece& piece : pieces_) {
-      EBB_TRY_ASSIGN(const PieceWeights weights, Read(piece));
-      AddMagnitudes(weights);
-    }
+    EBB_TRY(FindLikeBounds(all));
   }
-  for (const MagnitudeSum& sum : sums_) bounds_.push_back(AbsoluteBound(bound_, sum.Mean()));
   uses_peer_ = peer_ != nullptr && std::find(bounds_.begin(), bounds_.end(), 0.0f) == bounds_.end();
   return {};
+}
+
+Status GroupEncoder::FindMeans(const PieceWeights* all) {
+  std::vector<MagnitudeSum> sums(scopes_);
+  EBB_TRY(VisitChunks(all,
+                      [&](const ChunkSpan& chunk, std::span<const std::byte>,
+                          std::span<const float> values) -> Status {
+                        if (scope_ != BoundScope::kRow) {
+                          sums[first_scope_[chunk.tensor]].Add(values);
+                          return {};
+                        }
+                        const uint64_t cols = tensors_[chunk.tensor].cols();
+                        for (uint64_t row = 0; row < chunk.elements / cols; ++row) {
+                          sums[first_scope_[chunk.tensor] + chunk.first_row + row].Add(
+                              values.subspan(row * cols, cols));
+                        }
+                        return {};
+                      }));
+  for (const MagnitudeSum& sum : sums) bounds_.push_back(AbsoluteBound(bound_, sum.Mean()));
+  return {};
+}
+
+Status GroupEncoder::FindLikeBounds(const PieceWeights* all) {
+  std::vector<LikeBoundFinder> finders(scopes_, LikeBoundFinder(CodecToBeLike(bound_)));
+  EBB_TRY(VisitChunks(all,
+                      [&](const ChunkSpan& chunk, std::span<const std::byte> words,
+                          std::span<const float> values) -> Status {
+                        LikeBoundFinder& finder = finders[first_scope_[chunk.tensor]];
+                        // A chunk covers rows of one matrix, or all matrices of its group.
+                        for (size_t t = chunk.tensor; t < tensors_.size() && !values.empty(); ++t) {
+                          const uint64_t of_tensor =
+                              chunk.whole_group ? tensors_[t].elements() : chunk.elements;
+                          const auto words_of_tensor =
+                              words.first(of_tensor * DTypeBytes(dtypes_[t]));
+                          EBB_TRY(finder.Add(dtypes_[t], words_of_tensor, values.first(of_tensor)));
+                          words = words.subspan(words_of_tensor.size());
+                          values = values.subspan(of_tensor);
+                          const uint64_t rows = of_tensor / tensors_[t].cols();
+                          if (chunk.first_row + rows == tensors_[t].rows())
+                            EBB_TRY(finder.EndMatrix());
+                        }
+                        return {};
+                      }));
+  QuantizerError error;
+  for (size_t scope = 0; scope < scopes_; ++scope) {
+    EBB_TRY_ASSIGN(const float bound, finders[scope].Find([&](float tried) -> Result<double> {
+      double sum = 0;
+      EBB_TRY(VisitChunks(all,
+                          [&](const ChunkSpan& chunk, std::span<const std::byte>,
+                              std::span<const float> values) -> Status {
+                            if (first_scope_[chunk.tensor] == scope) sum += error.At(tried, values);
+                            return {};
+                          }));
+      return sum;
+    }));
+    bounds_.push_back(bound);
+  }
+  return {};
+}
+
+Status GroupEncoder::FindLikeBoundsOfRows(const PieceWeights* all) {
+  const Codec& codec = CodecToBeLike(bound_);
+  QuantizerError error;
+  return VisitChunks(all,
+                     [&](const ChunkSpan& chunk, std::span<const std::byte>,
+                         std::span<const float> values) -> Status {
+                       const uint64_t cols = tensors_[chunk.tensor].cols();
+                       for (uint64_t first = 0; first < chunk.elements; first += cols) {
+                         const auto row = values.subspan(first, cols);
+                         LikeBoundFinder finder(codec);
+                         EBB_TRY(finder.Add(DType::kF32, std::as_bytes(row), row));
+                         EBB_TRY(finder.EndMatrix());
+                         EBB_TRY_ASSIGN(const float bound, finder.Find([&](float tried) {
+                           return error.At(tried, row);
+                         }));
+                         bounds_.push_back(bound);
+                       }
+                       return {};
+                     });
 }
 
 float GroupEncoder::LargestBound(size_t tensor) const {
@@ -168,6 +247,11 @@ float GroupEncoder::LargestBound(size_t tensor) const {
   const size_t count = scope_ == BoundScope::kRow ? tensors_[tensor].rows() : 1;
   return *std::max_element(bounds_.begin() + static_cast<ptrdiff_t>(first),
                            bounds_.begin() + static_cast<ptrdiff_t>(first + count));
+}
+
+ErrorBound GroupEncoder::StoredBound(size_t tensor) const {
+  if (bound_.kind != BoundKind::kLike) return bound_;
+  return ErrorBound::Absolute(static_cast<double>(LargestBound(tensor)));
 }
 
 BoundRuns GroupEncoder::BoundsOf(const ChunkSpan& chunk) const {

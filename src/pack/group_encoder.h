@@ -1,6 +1,7 @@
 // One group of tensors to chunks: read, find the bound, quantize, code, and check by decoding.
 #pragma once
 
+#include <functional>
 #include <mutex>
 #include <span>
 #include <vector>
@@ -66,6 +67,7 @@ struct EncodedPiece {
 class GroupEncoder {
  public:
   // `tensors` are one group of `source`; both outlive the encoder. kLossless: words are coded.
+  // kLike: each scope gets the absolute bound that follows from its weights.
   // `peer` is another codec for bounded weights, or null for Ebb's own; it knows no bound a row.
   [[nodiscard]] static Result<std::unique_ptr<GroupEncoder>> Create(
       const WeightSource& source, std::span<const TensorSpec> tensors, const ErrorBound& bound,
@@ -74,12 +76,14 @@ class GroupEncoder {
   const std::vector<ChunkSpan>& chunks() const { return chunks_; }
   const std::vector<Piece>& pieces() const { return pieces_; }
   DType dtype_of(size_t tensor) const { return dtypes_[tensor]; }
-  const ErrorBound& bound() const { return bound_; }
-
   [[nodiscard]] Result<EncodedPiece> Encode(const Piece& piece);
 
   // The largest absolute bound of a tensor's scopes; known once a piece was encoded.
   float LargestBound(size_t tensor) const;
+
+  // The bound that a tensor's record names: a reader need not know kLike, which is stored as the
+  // absolute bound that it led to. Known once a piece was encoded.
+  ErrorBound StoredBound(size_t tensor) const;
 
   // Whether the peer codes the group; known once a piece was encoded. It does not where a bound is
   // 0, which asks for lossless coding.
@@ -99,7 +103,15 @@ class GroupEncoder {
 
   [[nodiscard]] Result<PieceWeights> Read(const Piece& piece) const;
   [[nodiscard]] Status FindBounds(const PieceWeights* all);
-  void AddMagnitudes(const PieceWeights& weights);
+  [[nodiscard]] Status FindMeans(const PieceWeights* all);
+  [[nodiscard]] Status FindLikeBounds(const PieceWeights* all);
+  [[nodiscard]] Status FindLikeBoundsOfRows(const PieceWeights* all);
+
+  // Calls visit with every chunk of the group in order, its words and its weights. `all`: the whole
+  // group if it was read already, or null to read it piece by piece.
+  using ChunkVisitor = std::function<Status(const ChunkSpan&, std::span<const std::byte> words,
+                                            std::span<const float> weights)>;
+  [[nodiscard]] Status VisitChunks(const PieceWeights* all, const ChunkVisitor& visit) const;
   [[nodiscard]] Status EncodeChunk(const ChunkSpan& chunk, std::span<const std::byte> words,
                                    WeightsEncoder* encoder, EncodedPiece* out) const;
   [[nodiscard]] Status EncodePeerChunk(const ChunkSpan& chunk, std::span<const float> values,
@@ -123,7 +135,7 @@ class GroupEncoder {
 
   std::once_flag bounds_once_;
   Status bounds_status_;
-  std::vector<MagnitudeSum> sums_;   // of each scope: the group, its tensors, or all their rows
+  size_t scopes_ = 0;                // the group, its tensors, or all their rows
   std::vector<float> bounds_;        // of each scope
   std::vector<size_t> first_scope_;  // of each tensor
 };
