@@ -170,8 +170,10 @@ Status DecodeCodes(const ChunkView& chunk, int32_t* out) {
   return StreamsOk(BestChunkDecoder().to_int32(chunk, out));
 }
 
-Status DecodeFloats(const ChunkView& chunk, float* out) {
-  // Codes are decoded into the place of the floats that they become.
+namespace {
+
+// Codes are decoded into the place of the floats that they become.
+Status DecodeCodesThenFloats(const ChunkView& chunk, float* out) {
   auto* const codes = reinterpret_cast<int32_t*>(out);
   EBB_TRY(DecodeCodes(chunk, codes));
   const uint32_t elements = chunk.header.elements;
@@ -184,6 +186,19 @@ Status DecodeFloats(const ChunkView& chunk, float* out) {
       std::memcpy(&code, codes + i, sizeof(code));
       out[i] = Reconstruct(code, step);
     }
+  }
+  return {};
+}
+
+}  // namespace
+
+Status DecodeFloats(const ChunkView& chunk, float* out) {
+  EBB_TRY(WantMap(chunk, ValueMap::kCodes));
+  const ChunkDecoder& decoder = BestChunkDecoder();
+  if (chunk.steps == nullptr && decoder.to_f32 != nullptr) {
+    EBB_TRY(StreamsOk(decoder.to_f32(chunk, out)));
+  } else {
+    EBB_TRY(DecodeCodesThenFloats(chunk, out));
   }
   ApplyExceptions(
       chunk, [out](uint32_t element, uint32_t bits) { out[element] = std::bit_cast<float>(bits); });
