@@ -1,6 +1,5 @@
 #include "codec/bound.h"
 
-#include <array>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -55,28 +54,6 @@ std::string_view BoundScopeName(BoundScope scope) {
       return "row";
   }
   return "";
-}
-
-void MagnitudeSum::Add(std::span<const float> weights) {
-  // Eight partial sums, so that the compiler may use vectors without changing the result.
-  constexpr size_t kLanes = 8;
-  std::array<double, kLanes> sums{};
-  std::array<uint64_t, kLanes> counts{};
-  const auto add = [&](size_t lane, float weight) {
-    const float magnitude = std::fabs(weight);
-    const bool finite = magnitude <= std::numeric_limits<float>::max();
-    sums[lane] += finite ? static_cast<double>(magnitude) : 0.0;
-    counts[lane] += finite ? 1 : 0;
-  };
-  size_t i = 0;
-  for (; i + kLanes <= weights.size(); i += kLanes) {
-    for (size_t lane = 0; lane < kLanes; ++lane) add(lane, weights[i + lane]);
-  }
-  for (; i < weights.size(); ++i) add(i % kLanes, weights[i]);
-  for (size_t lane = 0; lane < kLanes; ++lane) {
-    sum += sums[lane];
-    count += counts[lane];
-  }
 }
 
 float AbsoluteBound(const ErrorBound& bound, double mean_magnitude) {

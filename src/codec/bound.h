@@ -2,6 +2,7 @@
 // it.
 #pragma once
 
+#include <array>
 #include <span>
 #include <string>
 #include <string_view>
@@ -45,6 +46,17 @@ enum class BoundScope : uint8_t { kExpert, kTensor, kRow };
 [[nodiscard]] Result<BoundScope> ParseBoundScope(std::string_view text);
 [[nodiscard]] std::string_view BoundScopeName(BoundScope scope);
 
+// |w| summed over finite weights in eight parts (weight i in part i modulo 8), so that vectors of
+// any width give the same result.
+struct MagnitudeParts {
+  static constexpr size_t kParts = 8;
+  std::array<double, kParts> sums{};
+  uint64_t count = 0;
+
+  // The next weights of a run: a multiple of eight but for the last.
+  void Add(std::span<const float> weights);
+};
+
 // Sum of |w| over finite weights, and their number. Sums of consecutive runs of weights may be
 // added in order; the result for given runs does not depend on the instruction set.
 struct MagnitudeSum {
@@ -52,6 +64,7 @@ struct MagnitudeSum {
   uint64_t count = 0;
 
   void Add(std::span<const float> weights);
+  void Add(const MagnitudeParts& run);
   double Mean() const { return count == 0 ? 0 : sum / static_cast<double>(count); }
 };
 

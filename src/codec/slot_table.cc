@@ -36,6 +36,20 @@ struct Share {
   double Loss() const { return slots == 1 ? INFINITY : count * (Log2(slots) - Log2(slots - 1)); }
 };
 
+// Gives one slot at a time to the share whose `score` is highest, the first of those that tie;
+// `change` is 1 or -1.
+template <typename Score>
+void Change(std::vector<Share>* shares, int times, int change, const Score& score) {
+  std::array<double, 64> scores;
+  for (size_t i = 0; i < shares->size(); ++i) scores[i] = score((*shares)[i]);
+  const auto end = scores.begin() + static_cast<ptrdiff_t>(shares->size());
+  for (; times > 0; --times) {
+    const auto best = static_cast<size_t>(std::max_element(scores.begin(), end) - scores.begin());
+    (*shares)[best].slots += change;
+    scores[best] = score((*shares)[best]);
+  }
+}
+
 }  // namespace
 
 SlotCounts NormaliseCounts(std::span<const uint64_t, 64> counts) {
@@ -63,16 +77,8 @@ SlotCounts NormaliseCounts(std::span<const uint64_t, 64> counts) {
     used += slots;
   }
   // Hand out what is missing where it saves most; take back what is too much where it costs least.
-  for (; used < kSlots; ++used) {
-    std::max_element(shares.begin(), shares.end(), [](const Share& a, const Share& b) {
-      return a.Gain() < b.Gain();
-    })->slots++;
-  }
-  for (; used > kSlots; --used) {
-    std::min_element(shares.begin(), shares.end(), [](const Share& a, const Share& b) {
-      return a.Loss() < b.Loss();
-    })->slots--;
-  }
+  Change(&shares, kSlots - used, 1, [](const Share& share) { return share.Gain(); });
+  Change(&shares, used - kSlots, -1, [](const Share& share) { return -share.Loss(); });
 
   SlotCounts result;
   result.first = kMaxToken + 1;

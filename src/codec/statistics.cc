@@ -4,15 +4,28 @@
 
 namespace ebb {
 
-void CodeHistogram::Add(std::span<const int32_t> codes) {
-  for (const int32_t code : codes) {
-    if (code >= -kDense && code < kDense) [[likely]] {
-      ++dense_[static_cast<size_t>(code + kDense)];
-    } else {
-      ++others_[code];
-    }
+void CodeHistogram::AddOne(int32_t code, std::vector<uint64_t>* dense) {
+  if (code >= -kDense && code < kDense) [[likely]] {
+    ++(*dense)[static_cast<size_t>(code + kDense)];
+  } else {
+    ++others_[code];
   }
+}
+
+void CodeHistogram::Add(std::span<const int32_t> codes) {
   count_ += codes.size();
+  constexpr size_t kFew = 16 * 1024;
+  if (codes.size() <= kFew) {
+    for (const int32_t code : codes) AddOne(code, &dense_);
+    return;
+  }
+  // Four histograms in turn, because neighbouring equal codes would wait for each other's
+  // increments.
+  std::vector<std::vector<uint64_t>> parts(4, std::vector<uint64_t>(dense_.size()));
+  for (size_t i = 0; i < codes.size(); ++i) AddOne(codes[i], &parts[i % 4]);
+  for (const auto& part : parts) {
+    for (size_t i = 0; i < part.size(); ++i) dense_[i] += part[i];
+  }
 }
 
 void CodeHistogram::Add(const CodeHistogram& other) {

@@ -9,6 +9,7 @@
 #include "base/float16.h"
 #include "codec/chunk_decoder.h"
 #include "codec/chunk_encoder.h"
+#include "codec/encode_ops.h"
 #include "codec/quantizer.h"
 
 namespace ebb {
@@ -24,25 +25,35 @@ Status WantMap(const ChunkView& chunk, ValueMap map) {
   return MakeError(ErrorCode::kCorrupt, "chunk", "holds another kind of values than its tensor");
 }
 
-template <int kWidth>
-uint32_t RotateLeft(uint32_t word) {
-  if constexpr (kWidth == 32) return std::rotl(word, 1);
-  return std::rotl(static_cast<uint16_t>(word), 1);
+// Words are rotated so that the exponent is on top, and become integers around the most common one:
+// the commonest top byte (bf16, f32: exponent) becomes token 0. Four histograms in turn, because
+// neighbouring equal bytes would wait for each other's increments.
+template <int kWidth, typename RotatedAt>
+uint32_t CommonTop(size_t count, const RotatedAt& rotated_at) {
+  std::array<std::array<uint32_t, 256>, 4> top{};
+  for (size_t i = 0; i < count; ++i) ++top[i % 4][rotated_at(i) >> (kWidth - 8)];
+  for (size_t b = 0; b < 256; ++b) top[0][b] += top[1][b] + top[2][b] + top[3][b];
+  const auto common = std::max_element(top[0].begin(), top[0].end()) - top[0].begin();
+  return static_cast<uint32_t>(common) << (kWidth - 8);
 }
 
-// Words rotated so that the exponent is on top, as integers around the most common one.
-template <int kWidth>
+// `words` without gaps or alignment. Returns the offset.
+uint32_t CenterHalves(std::span<const std::byte> words, std::vector<int32_t>* values) {
+  const size_t count = words.size() / 2;
+  const uint32_t offset = CommonTop<16>(count, [words](size_t i) -> uint32_t {
+    return std::rotl(LoadLe<uint16_t>(words.data() + 2 * i), 1);
+  });
+  values->resize(count);
+  RotateWords(words.data(), count, static_cast<uint16_t>(offset), values->data());
+  return offset;
+}
+
 uint32_t CenterWords(std::span<const uint32_t> words, std::vector<int32_t>* values) {
-  using Word = std::conditional_t<kWidth == 32, uint32_t, uint16_t>;
-  using Signed = std::make_signed_t<Word>;
-  // The commonest top byte (bf16, f32: exponent) becomes token 0.
-  std::array<uint32_t, 256> top{};
-  for (const uint32_t word : words) ++top[RotateLeft<kWidth>(word) >> (kWidth - 8)];
-  const auto common = static_cast<uint32_t>(std::max_element(top.begin(), top.end()) - top.begin());
-  const auto offset = static_cast<uint32_t>(common << (kWidth - 8));
+  const uint32_t offset =
+      CommonTop<32>(words.size(), [words](size_t i) { return std::rotl(words[i], 1); });
   values->resize(words.size());
   for (size_t i = 0; i < words.size(); ++i) {
-    (*values)[i] = static_cast<Signed>(static_cast<Word>(RotateLeft<kWidth>(words[i]) - offset));
+    (*values)[i] = static_cast<int32_t>(std::rotl(words[i], 1) - offset);
   }
   return offset;
 }
@@ -127,29 +138,30 @@ EncodeReport WeightsEncoder::EncodeBounded(std::span<const float> weights, const
 
 void WeightsEncoder::EncodeWords(std::span<const std::byte> words, WordBits width,
                                  uint32_t row_elements, std::vector<std::byte>* out) {
-  const size_t word_bytes = width == WordBits::k32 ? 4 : 2;
-  const size_t count = words.size() / word_bytes;
-  words_.resize(count);
-  uint32_t used_bits = 0;
-  for (size_t i = 0; i < count; ++i) {
-    words_[i] = word_bytes == 4 ? LoadLe<uint32_t>(words.data() + i * 4)
-                                : LoadLe<uint16_t>(words.data() + i * 2);
-    used_bits |= words_[i];
-  }
   ChunkContent content;
-  content.map = width == WordBits::k32 ? ValueMap::kWords32 : ValueMap::kWords16;
   content.row_elements = row_elements;
-  content.originals = std::as_bytes(std::span(words_));
+  content.originals = words;
   if (width == WordBits::k16) {
-    content.offset = CenterWords<16>(words_, &codes_);
-  } else if ((used_bits & 0xffff) == 0) {
-    // Float32 words that are bf16 in disguise.
-    content.shift = 16;
-    std::vector<uint32_t> halves(count);
-    for (size_t i = 0; i < count; ++i) halves[i] = words_[i] >> 16;
-    content.offset = CenterWords<16>(halves, &codes_);
+    content.map = ValueMap::kWords16;
+    content.original_bytes = 2;
+    content.offset = CenterHalves(words, &codes_);
   } else {
-    content.offset = CenterWords<32>(words_, &codes_);
+    content.map = ValueMap::kWords32;
+    words_.resize(words.size() / 4);
+    uint32_t used_bits = 0;
+    for (size_t i = 0; i < words_.size(); ++i) {
+      words_[i] = LoadLe<uint32_t>(words.data() + i * 4);
+      used_bits |= words_[i];
+    }
+    if ((used_bits & 0xffff) == 0) {
+      // Float32 words that are bf16 in disguise.
+      content.shift = 16;
+      std::vector<uint16_t> halves(words_.size());
+      for (size_t i = 0; i < halves.size(); ++i) halves[i] = static_cast<uint16_t>(words_[i] >> 16);
+      content.offset = CenterHalves(std::as_bytes(std::span(halves)), &codes_);
+    } else {
+      content.offset = CenterWords(words_, &codes_);
+    }
   }
   content.values = codes_;
   EncodeValues(content, out);

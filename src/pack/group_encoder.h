@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "arch/weight_source.h"
+#include "base/bytes.h"
 #include "codec/bound.h"
 #include "codec/codec.h"
 #include "codec/statistics.h"
@@ -63,6 +64,19 @@ struct EncodedPiece {
   std::vector<CodeHistogram> histograms;  // of each scope beyond rows: the expert, or its tensors
 };
 
+// What encoding a piece needs for a while, to be used again: new memory costs more than much of the
+// work on it. Some tens of megabytes.
+struct EncodeScratch {
+  explicit EncodeScratch(CodecSetting setting) : encoder(setting) {}
+
+  WeightsEncoder encoder;
+  ScratchArray<std::byte> words;  // of a piece
+  ScratchArray<float> values;     // of a chunk
+  ScratchArray<float> decoded;
+  ScratchArray<std::byte> decoded_words;
+  std::vector<std::byte> out;  // becomes EncodedPiece::bytes; give it back afterwards
+};
+
 // Encodes the pieces of one group, from several threads at once.
 class GroupEncoder {
  public:
@@ -76,7 +90,8 @@ class GroupEncoder {
   const std::vector<ChunkSpan>& chunks() const { return chunks_; }
   const std::vector<Piece>& pieces() const { return pieces_; }
   DType dtype_of(size_t tensor) const { return dtypes_[tensor]; }
-  [[nodiscard]] Result<EncodedPiece> Encode(const Piece& piece);
+  // `scratch` is the caller's own, of the same setting.
+  [[nodiscard]] Result<EncodedPiece> Encode(const Piece& piece, EncodeScratch* scratch);
 
   // The largest absolute bound of a tensor's scopes; known once a piece was encoded.
   float LargestBound(size_t tensor) const;
@@ -101,26 +116,44 @@ class GroupEncoder {
         setting_(setting),
         peer_(peer) {}
 
-  [[nodiscard]] Result<PieceWeights> Read(const Piece& piece) const;
-  [[nodiscard]] Status FindBounds(const PieceWeights* all);
-  [[nodiscard]] Status FindMeans(const PieceWeights* all);
-  [[nodiscard]] Status FindLikeBounds(const PieceWeights* all);
-  [[nodiscard]] Status FindLikeBoundsOfRows(const PieceWeights* all);
+  [[nodiscard]] Result<PieceWeights> Read(const Piece& piece, EncodeScratch* scratch) const;
+  [[nodiscard]] Status FindBounds(EncodeScratch* scratch, const PieceWeights* all);
+  [[nodiscard]] Status FindMeans(EncodeScratch* scratch, const PieceWeights* all);
+  [[nodiscard]] Status FindLikeBounds(EncodeScratch* scratch, const PieceWeights* all);
+  [[nodiscard]] Status FindLikeBoundsOfRows(EncodeScratch* scratch, const PieceWeights* all);
 
-  // Calls visit with every chunk of the group in order, its words and its weights. `all`: the whole
-  // group if it was read already, or null to read it piece by piece.
-  using ChunkVisitor = std::function<Status(const ChunkSpan&, std::span<const std::byte> words,
-                                            std::span<const float> weights)>;
-  [[nodiscard]] Status VisitChunks(const PieceWeights* all, const ChunkVisitor& visit) const;
-  [[nodiscard]] Status EncodeChunk(const ChunkSpan& chunk, std::span<const std::byte> words,
-                                   WeightsEncoder* encoder, EncodedPiece* out) const;
+  // Some neighbouring weights of a chunk, few enough for the cache: whole rows where rows are the
+  // scopes, a multiple of 64 weights otherwise but for the last.
+  struct Tile {
+    size_t chunk = 0;
+    uint64_t first = 0;  // in the chunk
+    std::span<const std::byte> words;
+    std::span<const float> values;
+  };
+  // Calls visit with all tiles of the group in order. `all`: the whole group if it was read
+  // already, or null to read it piece by piece into `scratch`.
+  using TileVisitor = std::function<Status(const Tile&)>;
+  [[nodiscard]] Status VisitTiles(EncodeScratch* scratch, const PieceWeights* all,
+                                  const TileVisitor& visit) const;
+  [[nodiscard]] Status VisitTilesOf(const PieceWeights& weights, std::vector<float>* values,
+                                    const TileVisitor& visit) const;
+
+  [[nodiscard]] Status EncodeChunk(size_t chunk, std::span<const std::byte> words,
+                                   EncodeScratch* scratch, EncodedPiece* out) const;
+  void EncodeOwnChunk(const ChunkSpan& chunk, std::span<const std::byte> words,
+                      std::span<const float> values, EncodeScratch* scratch,
+                      EncodeStatistics* statistics, EncodedPiece* out) const;
   [[nodiscard]] Status EncodePeerChunk(const ChunkSpan& chunk, std::span<const float> values,
                                        EncodeStatistics* statistics, EncodedPiece* out) const;
   void StoreRawIfSmaller(const PieceWeights& weights, EncodedPiece* out) const;
   [[nodiscard]] BoundRuns BoundsOf(const ChunkSpan& chunk) const;
+  // Decodes a chunk again, as it lies at the end of `bytes`: `values` were its weights, or `words`
+  // if it is lossless.
   [[nodiscard]] Status Check(const ChunkSpan& chunk, std::span<const std::byte> words,
-                             std::span<const std::byte> encoded) const;
+                             std::span<const float> values, std::span<const std::byte> encoded,
+                             EncodeScratch* scratch) const;
   void Count(const ChunkSpan& chunk, std::span<const int32_t> codes, EncodedPiece* out) const;
+  bool lossless() const { return bound_.kind == BoundKind::kLossless && !uses_peer_; }
 
   const WeightSource& source_;
   std::span<const TensorSpec> tensors_;
@@ -135,9 +168,10 @@ class GroupEncoder {
 
   std::once_flag bounds_once_;
   Status bounds_status_;
-  size_t scopes_ = 0;                // the group, its tensors, or all their rows
-  std::vector<float> bounds_;        // of each scope
-  std::vector<size_t> first_scope_;  // of each tensor
+  size_t scopes_ = 0;                     // the group, its tensors, or all their rows
+  std::vector<float> bounds_;             // of each scope
+  std::vector<size_t> first_scope_;       // of each tensor
+  std::vector<MagnitudeSum> chunk_sums_;  // of each chunk, where FindMeans came by them
 };
 
 }  // namespace ebb

@@ -81,21 +81,41 @@ Status LikeBoundFinder::AddCodecError(std::span<const float> weights) {
   return {};
 }
 
+void LikeBoundFinder::AddMagnitude(float magnitude, uint64_t count) {
+  if (!(magnitude <= std::numeric_limits<float>::max())) return;
+  finite_ += count;
+  largest_ = std::max(largest_, magnitude);
+}
+
+void LikeBoundFinder::StopCounting() {
+  for (const auto& [magnitude, count] : Counted()) AddMagnitude(magnitude, count);
+  counted_ = false;
+}
+
+std::vector<std::pair<float, uint64_t>> LikeBoundFinder::Counted() const {
+  std::vector<std::pair<float, uint64_t>> counted;
+  for (uint32_t word = 0; word < counts_.size(); ++word) {
+    if (counts_[word] == 0) continue;
+    const auto bits = static_cast<uint16_t>(word);
+    float magnitude;
+    WidenToF32(counted_dtype_, &bits, 1, &magnitude);
+    if (std::isfinite(magnitude)) counted.emplace_back(magnitude, counts_[word]);
+  }
+  return counted;
+}
+
 Status LikeBoundFinder::Add(DType dtype, std::span<const std::byte> words,
                             std::span<const float> weights) {
-  counted_ = counted_ && DTypeBytes(dtype) == 2 && (counts_.empty() || dtype == counted_dtype_);
+  const bool countable = DTypeBytes(dtype) == 2 && (counts_.empty() || dtype == counted_dtype_);
+  if (counted_ && !countable) StopCounting();
   if (counted_) {
     counts_.resize(kMagnitudes);
     counted_dtype_ = dtype;
     for (size_t i = 0; i < weights.size(); ++i) {
       ++counts_[LoadLe<uint16_t>(words.data() + 2 * i) & (kMagnitudes - 1)];
     }
-  }
-  for (const float weight : weights) {
-    const float magnitude = std::fabs(weight);
-    const bool finite = magnitude <= std::numeric_limits<float>::max();
-    finite_ += finite ? 1 : 0;
-    largest_ = finite && magnitude > largest_ ? magnitude : largest_;
+  } else {
+    for (const float weight : weights) AddMagnitude(std::fabs(weight), 1);
   }
   if (!carried_.empty()) {
     const auto taken = weights.first(std::min(kWholeGroups - carried_.size(), weights.size()));
@@ -119,36 +139,36 @@ Status LikeBoundFinder::EndMatrix() {
 }
 
 Result<float> LikeBoundFinder::Find(const ErrorAt& error_at) const {
-  if (!counted_) return Search(error_at);
+  if (!counted_) return Search(finite_, largest_, error_at);
   std::vector<float> magnitudes;
   std::vector<double> counts;
-  for (uint32_t word = 0; word < counts_.size(); ++word) {
-    if (counts_[word] == 0) continue;
-    const auto bits = static_cast<uint16_t>(word);
-    float magnitude;
-    WidenToF32(counted_dtype_, std::as_bytes(std::span(&bits, 1)).data(), 1, &magnitude);
-    if (!std::isfinite(magnitude)) continue;
+  uint64_t finite = 0;
+  for (const auto& [magnitude, count] : Counted()) {
     magnitudes.push_back(magnitude);
-    counts.push_back(static_cast<double>(counts_[word]));
+    counts.push_back(static_cast<double>(count));
+    finite += count;
   }
+  const float largest =
+      magnitudes.empty() ? 0 : *std::max_element(magnitudes.begin(), magnitudes.end());
   // Quantizing is symmetric, so that signs do not matter.
   QuantizerError error;
-  return Search([&](float bound) { return error.At(bound, magnitudes, counts); });
+  return Search(finite, largest, [&](float bound) { return error.At(bound, magnitudes, counts); });
 }
 
 // The error at bound e is close to a constant times e^2 (n e^2 / 3 while bins are narrow), so from
 // any e the next guess is e sqrt(wanted / measured); a guess a little to the other side of it than
 // the last one closes the bracket. Over a few parts in 4096 the error is not quite monotone, as
 // weights change their bins: of several crossings one is found.
-Result<float> LikeBoundFinder::Search(const ErrorAt& error_at) const {
+Result<float> LikeBoundFinder::Search(uint64_t finite, float largest,
+                                      const ErrorAt& error_at) const {
   constexpr int kGuesses = 5;
   constexpr int kMostSteps = 200;  // enough to halve the whole range of float32
   if (!(codec_error_ > 0)) return 0.0f;
-  float low = 0;          // its error is not above the codec's
-  float high = largest_;  // above, or all weights become 0 already
+  float low = 0;         // its error is not above the codec's
+  float high = largest;  // above, or all weights become 0 already
   EBB_TRY_ASSIGN(const double error_of_zeros, error_at(high));
   if (error_of_zeros <= codec_error_) return high;
-  double guess = std::sqrt(3 * codec_error_ / static_cast<double>(finite_));
+  double guess = std::sqrt(3 * codec_error_ / static_cast<double>(finite));
   for (int step = 0; step < kMostSteps; ++step) {
     const double wide = static_cast<double>(high);
     const double narrow = static_cast<double>(low);

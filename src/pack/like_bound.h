@@ -7,6 +7,7 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "arch/dtype.h"
@@ -58,16 +59,20 @@ class LikeBoundFinder {
 
  private:
   [[nodiscard]] Status AddCodecError(std::span<const float> weights);
-  [[nodiscard]] Result<float> Search(const ErrorAt& error_at) const;
+  void AddMagnitude(float magnitude, uint64_t count);
+  void StopCounting();
+  // The finite magnitudes that were counted, and how often each occurred.
+  [[nodiscard]] std::vector<std::pair<float, uint64_t>> Counted() const;
+  [[nodiscard]] Result<float> Search(uint64_t finite, float largest, const ErrorAt& error_at) const;
 
   const Codec& codec_;
   double codec_error_ = 0;
   std::vector<float> carried_;  // weights of a group that is not whole yet
-  uint64_t finite_ = 0;
-  float largest_ = 0;  // of the finite magnitudes
-  bool counted_ = true;
+  bool counted_ = true;         // all weights so far are of one dtype of 16 bits
   DType counted_dtype_ = DType::kBf16;
   std::vector<uint64_t> counts_;  // of words without their sign
+  uint64_t finite_ = 0;           // where they are not counted
+  float largest_ = 0;             // of the finite magnitudes, likewise
 };
 
 }  // namespace ebb
