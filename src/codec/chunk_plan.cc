@@ -1,6 +1,7 @@
 #include "codec/chunk_plan.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "base/checked.h"
 #include "codec/value_groups.h"
@@ -26,16 +27,24 @@ int ChooseStreamsLog2(uint64_t elements) {
   return 0;
 }
 
-// Token counts when `fold` bits of a bin number become raw.
+// Token counts when `fold` bits of a bin number become raw. What no token has, and the outermost
+// bins, which hold all that lies beyond, are escaped.
 std::array<uint64_t, 64> Fold(const Histogram& histogram, int fold) {
   std::array<uint64_t, 64> counts{};
-  for (int b = 0; b < kBins; ++b) {
-    const uint64_t count = histogram[static_cast<size_t>(b)];
-    if (count == 0) continue;
-    const int token = (b - kHalfBins) >> fold;
-    const bool known = b != 0 && b != kBins - 1 && token >= kMinToken && token <= kMaxToken;
-    counts[static_cast<size_t>(known ? TokenIndex(token) : kEscapeIndex)] += count;
+  uint64_t known = 0;
+  const int each = 1 << fold;
+  for (int token = kMinToken; token <= kMaxToken; ++token) {
+    const int first = kHalfBins + token * each;
+    uint64_t count = 0;
+    for (int b = first; b < std::min(first + each, kBins - 1); ++b) {
+      count += histogram[static_cast<size_t>(b)];
+    }
+    counts[static_cast<size_t>(TokenIndex(token))] = count;
+    known += count;
   }
+  static_assert(kHalfBins + (kMinToken << kMaxFold) > 0);
+  const uint64_t all = std::accumulate(histogram.begin(), histogram.end(), uint64_t{0});
+  counts[kEscapeIndex] = all - known;
   return counts;
 }
 

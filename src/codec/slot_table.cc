@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <queue>
 #include <vector>
 
 #include "base/error.h"
@@ -36,17 +38,28 @@ struct Share {
   double Loss() const { return slots == 1 ? INFINITY : count * (Log2(slots) - Log2(slots - 1)); }
 };
 
-// Gives one slot at a time to the share whose `score` is highest, the first of those that tie;
-// `change` is 1 or -1.
+// Who is next to give or take a slot: the highest score, the first of those that tie.
+struct Turn {
+  double score;
+  size_t share;
+
+  bool operator<(const Turn& other) const {
+    return score != other.score ? score < other.score : share > other.share;
+  }
+};
+
+// Changes one share's slots by `change` (1 or -1) after the other.
 template <typename Score>
 void Change(std::vector<Share>* shares, int times, int change, const Score& score) {
-  std::array<double, 64> scores;
-  for (size_t i = 0; i < shares->size(); ++i) scores[i] = score((*shares)[i]);
-  const auto end = scores.begin() + static_cast<ptrdiff_t>(shares->size());
+  if (times <= 0) return;
+  std::vector<Turn> turns;
+  for (size_t i = 0; i < shares->size(); ++i) turns.push_back({score((*shares)[i]), i});
+  std::priority_queue queue(std::less<Turn>(), std::move(turns));
   for (; times > 0; --times) {
-    const auto best = static_cast<size_t>(std::max_element(scores.begin(), end) - scores.begin());
-    (*shares)[best].slots += change;
-    scores[best] = score((*shares)[best]);
+    const size_t next = queue.top().share;
+    queue.pop();
+    (*shares)[next].slots += change;
+    queue.push({score((*shares)[next]), next});
   }
 }
 

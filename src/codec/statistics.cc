@@ -2,11 +2,13 @@
 
 #include <cmath>
 
+#include "codec/value_groups.h"
+
 namespace ebb {
 
-void CodeHistogram::AddOne(int32_t code, std::vector<uint64_t>* dense) {
+void CodeHistogram::AddOne(int32_t code) {
   if (code >= -kDense && code < kDense) [[likely]] {
-    ++(*dense)[static_cast<size_t>(code + kDense)];
+    ++dense_[static_cast<size_t>(code + kDense)];
   } else {
     ++others_[code];
   }
@@ -16,15 +18,16 @@ void CodeHistogram::Add(std::span<const int32_t> codes) {
   count_ += codes.size();
   constexpr size_t kFew = 16 * 1024;
   if (codes.size() <= kFew) {
-    for (const int32_t code : codes) AddOne(code, &dense_);
+    for (const int32_t code : codes) AddOne(code);
     return;
   }
-  // Four histograms in turn, because neighbouring equal codes would wait for each other's
-  // increments.
-  std::vector<std::vector<uint64_t>> parts(4, std::vector<uint64_t>(dense_.size()));
-  for (size_t i = 0; i < codes.size(); ++i) AddOne(codes[i], &parts[i % 4]);
-  for (const auto& part : parts) {
-    for (size_t i = 0; i < part.size(); ++i) dense_[i] += part[i];
+  ValueCounter<2 * kDense> counter(0);
+  counter.Add(codes);
+  const auto bins = counter.Take();
+  for (size_t i = 1; i + 1 < bins.size(); ++i) dense_[i] += bins[i];
+  if (bins.front() + bins.back() == 0) return;
+  for (const int32_t code : codes) {  // the outermost bins also hold all that lies beyond
+    if (code <= -kDense || code >= kDense - 1) AddOne(code);
   }
 }
 

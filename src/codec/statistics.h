@@ -19,7 +19,7 @@ class CodeHistogram {
   double EntropyBits() const;
 
  private:
-  void AddOne(int32_t code, std::vector<uint64_t>* dense);
+  void AddOne(int32_t code);
 
   static constexpr int32_t kDense = 2048;  // codes in [-kDense, kDense) are counted in an array
   std::vector<uint64_t> dense_ = std::vector<uint64_t>(2 * kDense);

@@ -26,31 +26,43 @@ Status WantMap(const ChunkView& chunk, ValueMap map) {
 }
 
 // Words are rotated so that the exponent is on top, and become integers around the most common one:
-// the commonest top byte (bf16, f32: exponent) becomes token 0. Four histograms in turn, because
-// neighbouring equal bytes would wait for each other's increments.
-template <int kWidth, typename RotatedAt>
-uint32_t CommonTop(size_t count, const RotatedAt& rotated_at) {
-  std::array<std::array<uint32_t, 256>, 4> top{};
-  for (size_t i = 0; i < count; ++i) ++top[i % 4][rotated_at(i) >> (kWidth - 8)];
-  for (size_t b = 0; b < 256; ++b) top[0][b] += top[1][b] + top[2][b] + top[3][b];
-  const auto common = std::max_element(top[0].begin(), top[0].end()) - top[0].begin();
-  return static_cast<uint32_t>(common) << (kWidth - 8);
-}
+// the commonest top byte (bf16, f32: exponent) becomes token 0. Counts of top bytes are kept in
+// four histograms in turn, because neighbouring equal bytes would wait for each other's increments.
+class TopBytes {
+ public:
+  void Add(size_t part, uint64_t byte) { ++parts_[part][byte & 255]; }
+
+  uint32_t Commonest() {
+    for (size_t b = 0; b < 256; ++b) parts_[0][b] += parts_[1][b] + parts_[2][b] + parts_[3][b];
+    const auto most = std::max_element(parts_[0].begin(), parts_[0].end());
+    return static_cast<uint32_t>(most - parts_[0].begin());
+  }
+
+ private:
+  std::array<std::array<uint32_t, 256>, 4> parts_{};
+};
 
 // `words` without gaps or alignment. Returns the offset.
 uint32_t CenterHalves(std::span<const std::byte> words, std::vector<int32_t>* values) {
   const size_t count = words.size() / 2;
-  const uint32_t offset = CommonTop<16>(count, [words](size_t i) -> uint32_t {
-    return std::rotl(LoadLe<uint16_t>(words.data() + 2 * i), 1);
-  });
+  TopBytes top;
+  size_t i = 0;
+  // The top byte of a rotated word is that below the sign.
+  for (; i + 4 <= count; i += 4) {
+    const auto four = LoadLe<uint64_t>(words.data() + 2 * i);
+    for (size_t part = 0; part < 4; ++part) top.Add(part, four >> (16 * part + 7));
+  }
+  for (; i < count; ++i) top.Add(0, LoadLe<uint16_t>(words.data() + 2 * i) >> 7);
+  const auto offset = static_cast<uint16_t>(top.Commonest() << 8);
   values->resize(count);
-  RotateWords(words.data(), count, static_cast<uint16_t>(offset), values->data());
+  RotateWords(words.data(), count, offset, values->data());
   return offset;
 }
 
 uint32_t CenterWords(std::span<const uint32_t> words, std::vector<int32_t>* values) {
-  const uint32_t offset =
-      CommonTop<32>(words.size(), [words](size_t i) { return std::rotl(words[i], 1); });
+  TopBytes top;
+  for (size_t i = 0; i < words.size(); ++i) top.Add(i % 4, words[i] >> 23);
+  const uint32_t offset = top.Commonest() << 24;
   values->resize(words.size());
   for (size_t i = 0; i < words.size(); ++i) {
     (*values)[i] = static_cast<int32_t>(std::rotl(words[i], 1) - offset);
