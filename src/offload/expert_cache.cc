@@ -46,7 +46,9 @@ void ExpertCache::CountUse(uint32_t group, bool is_hit) {
   Entry& entry = entries_[group];
   ++counts_.requests;
   ++(is_hit ? counts_.hits : counts_.misses);
+  const bool is_evictable = evictable_.erase(OrderOf(group)) > 0;
   entry.last_use = ++uses_;
+  if (is_evictable) evictable_.insert(OrderOf(group));
   if (!entry.used) used_.push_back(group);
   entry.used = true;
 }
@@ -103,6 +105,11 @@ void ExpertCache::Unpin(uint32_t group) {
   EBB_CHECK(entry.pinned && entry.state == State::kThere);
   entry.pinned = false;
   evictable_.insert(OrderOf(group));
+}
+
+void ExpertCache::Evict(uint32_t group) {
+  EBB_CHECK(evictable_.erase(OrderOf(group)) == 1);
+  Empty(entries_[group]);
 }
 
 std::optional<ExpertCache::Arrival> ExpertCache::Poll() {

@@ -61,6 +61,13 @@ class ExpertCache {
   [[nodiscard]] Result<bool> Pin(uint32_t group);
   void Unpin(uint32_t group);
 
+  // Counts a use of a group of which the caller has a copy of its own.
+  void CountUseElsewhere(uint32_t group) { CountUse(group, true); }
+  // Gives up a group that is there and not pinned.
+  void Evict(uint32_t group);
+  // How much a group was used, in recent rounds above all; only ratios mean something.
+  double ScoreOf(uint32_t group) const { return entries_[group].score; }
+
   // A group whose read has ended. If that failed, the group is neither there nor pinned any more.
   struct Arrival {
     uint32_t group;
