@@ -72,7 +72,10 @@ void ExpectRoundTrip(const std::vector<int32_t>& values, uint32_t row_elements,
   EXPECT_EQ(bytes, EncodeValues(values, row_elements, EncodeChunkScalar)) << "stream coders differ";
   ExpectDecodes(bytes, values);
   SCOPED_TRACE("layout 2");
-  ExpectDecodes(EncodeValues(values, row_elements, EncodeSmallChunk), values);
+  const std::vector<std::byte> small = EncodeValues(values, row_elements, EncodeSmallChunk);
+  EXPECT_EQ(small, EncodeValues(values, row_elements, EncodeSmallChunkScalar))
+      << "stream coders differ";
+  ExpectDecodes(small, values);
 }
 
 // Rounded normal numbers.
