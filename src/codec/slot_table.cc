@@ -1,9 +1,9 @@
 #include "codec/slot_table.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <functional>
-#include <queue>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -52,14 +52,21 @@ struct Turn {
 template <typename Score>
 void Change(std::vector<Share>* shares, int times, int change, const Score& score) {
   if (times <= 0) return;
-  std::vector<Turn> turns;
-  for (size_t i = 0; i < shares->size(); ++i) turns.push_back({score((*shares)[i]), i});
-  std::priority_queue queue(std::less<Turn>(), std::move(turns));
+  std::array<Turn, 64> heap;
+  const size_t count = shares->size();
+  for (size_t i = 0; i < count; ++i) heap[i] = {score((*shares)[i]), i};
+  std::make_heap(heap.begin(), heap.begin() + static_cast<ptrdiff_t>(count));
   for (; times > 0; --times) {
-    const size_t next = queue.top().share;
-    queue.pop();
-    (*shares)[next].slots += change;
-    queue.push({score((*shares)[next]), next});
+    Share& next = (*shares)[heap[0].share];
+    next.slots += change;
+    heap[0].score = score(next);
+    // Down to its new place.
+    for (size_t at = 0, child = 1; child < count; child = 2 * at + 1) {
+      if (child + 1 < count && heap[child] < heap[child + 1]) ++child;
+      if (!(heap[at] < heap[child])) break;
+      std::swap(heap[at], heap[child]);
+      at = child;
+    }
   }
 }
 
@@ -82,6 +89,7 @@ SlotCounts NormaliseCounts(std::span<const uint64_t, 64> counts) {
   if (kept[kEscapeIndex] == total) kept[TokenIndex(0)] = total / kSlots;
 
   std::vector<Share> shares;
+  shares.reserve(kept.size());
   int used = 0;
   for (int index = 0; index < 64; ++index) {
     if (kept[index] == 0) continue;
