@@ -34,6 +34,7 @@ void AddGrade(CLI::App& app, CommandBody& body);
 void AddEval(CLI::App& app, CommandBody& body);
 void AddBench(CLI::App& app, CommandBody& body);
 void AddBenchGemv(CLI::App& bench, CommandBody& body);
+void AddBenchGenerate(CLI::App& bench, CommandBody& body);
 void AddBenchStream(CLI::App& bench, CommandBody& body);
 
 // Options that several commands have.

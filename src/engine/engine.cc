@@ -47,6 +47,7 @@ Status Engine::Load(const EngineOptions& options) {
 
   WeightOptions weight_options;
   weight_options.resident_embedding = plan_.resident_embedding;
+  weight_options.forms = files_.matrices.get();
   weight_options.pool = &pool_;
   weight_options.progress = options.progress;
   EBB_TRY_ASSIGN(weights_, ModelWeights::Load(*files_.source, weight_options));

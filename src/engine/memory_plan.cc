@@ -48,6 +48,7 @@ class Planner {
     plan.resident_embedding = resident_embedding;
     WeightOptions options;
     options.resident_embedding = resident_embedding;
+    options.forms = files_.matrices.get();
     EBB_TRY_ASSIGN(plan.weights_bytes, ModelWeights::ResidentBytes(*files_.source, options));
     plan.batch.max_positions = limits_.max_positions;
     plan.batch.max_output_rows = limits_.max_output_rows;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "engine/encoded_rows.h"
+
 namespace ebb {
 namespace {
 
@@ -120,7 +122,7 @@ bool PackedExperts::AnyReady() const {
 }
 
 Result<bool> PackedExperts::GrantEncoded(const Wanted& wanted) {
-  if (!EncodedExpert::IsPossible() || wanted.demand.rows > MaxEncodedTokens(0)) return false;
+  if (!CanMultiplyEncoded() || wanted.demand.rows > MaxEncodedTokens(0)) return false;
   const size_t number = granted_.size();
   while (encoded_.size() <= number) encoded_.emplace_back();
   EncodedExpert& expert = encoded_[number];

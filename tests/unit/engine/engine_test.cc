@@ -60,10 +60,12 @@ double RelativeDifference(const Logits& a, const Logits& b) {
 
 class EngineTest : public ::testing::TestWithParam<const char*> {
  protected:
-  std::string Pack(const std::string& bound, BoundScope scope = BoundScope::kExpert) {
+  std::string Pack(const std::string& bound, BoundScope scope = BoundScope::kExpert,
+                   const std::string& dense_bound = "lossless") {
     const auto source = OpenCheckpoint(Golden(GetParam())).value();
     CompressOptions options;
     options.plan.default_bound = ParseErrorBound(bound).value();
+    options.plan.dense_bound = ParseErrorBound(dense_bound).value();
     options.scope = scope;
     const std::string path = dir_.Path(fmt::format("{}.ebb", ++packed_));
     EXPECT_TRUE(Compress(*source, path, options, ThreadPool(2)).has_value());
@@ -114,8 +116,24 @@ TEST_P(EngineTest, BoundedFileAgreesWithItsDecompressedCheckpoint) {
   }
 }
 
+TEST_P(EngineTest, BoundedDenseMatricesAreMultipliedAsCodes) {
+  const uint64_t lossless = Open(Pack("rel:0.2"), Options())->memory_plan().weights_bytes;
+  for (const char* bound : {"rel:0.1", "rel:0.005", "rel:0.00001"}) {
+    const std::string path = Pack("rel:0.2", BoundScope::kExpert, bound);
+    const std::string folder = dir_.Path(fmt::format("dec{}", packed_));
+    ASSERT_TRUE(Decompress(*PackedSource::Open(path).value(), folder, {}));
+    const auto packed = Open(path, Options());
+    const auto decompressed = Open(folder, Options());
+    const auto tokens = Tokens(*packed, 20);
+    EXPECT_LT(RelativeDifference(LogitsOf(*packed, tokens), LogitsOf(*decompressed, tokens)), 1e-5);
+    if (bound == std::string("rel:0.1")) {
+      EXPECT_LT(packed->memory_plan().weights_bytes, lossless * 3 / 4);
+    }
+  }
+}
+
 TEST_P(EngineTest, EveryCapAndThreadCountGivesTheSameBits) {
-  const std::string path = Pack("rel:0.2");
+  const std::string path = Pack("rel:0.2", BoundScope::kExpert, "rel:0.1");
   const auto free_engine = Open(path, Options());
   const auto tokens = Tokens(*free_engine, 24);
   const Logits want = LogitsOf(*free_engine, tokens);
