@@ -15,4 +15,12 @@ class Stopwatch {
   Clock::time_point start_ = Clock::now();
 };
 
+// How long one call of `body` takes.
+template <typename Body>
+double SecondsOf(const Body& body) {
+  const Stopwatch watch;
+  body();
+  return watch.seconds();
+}
+
 }  // namespace ebb

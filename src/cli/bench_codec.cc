@@ -3,6 +3,7 @@
 
 #include "base/file.h"
 #include "cli/codec_bench_report.h"
+#include "cli/codec_option.h"
 #include "cli/command.h"
 #include "peers/codecs.h"
 
@@ -25,16 +26,11 @@ Result<std::vector<const Codec*>> ChooseCodecs(const std::vector<std::string>& n
                                                std::vector<std::string>* missing) {
   std::vector<const Codec*> chosen;
   for (const std::string& name : names) {
-    auto codec = FindCodec(name);
-    if (!codec) {
-      return tl::unexpected(codec.error().code == ErrorCode::kInvalidArgument
-                                ? ForOption(codec.error(), "--codecs")
-                                : codec.error());
-    }
-    if ((*codec)->info().kind == CodecKind::kNoise) {
+    EBB_TRY_ASSIGN(const Codec* codec, CodecOption("--codecs", name));
+    if (codec->info().kind == CodecKind::kNoise) {
       return UsageError("--codecs", fmt::format("{} is noise and has no size", name));
     }
-    chosen.push_back(*codec);
+    chosen.push_back(codec);
   }
   if (!names.empty()) return chosen;
   for (const auto& codec : Codecs()) {

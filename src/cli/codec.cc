@@ -1,23 +1,18 @@
 // ebb codec: one array through one codec, and the list of codecs.
-#include <chrono>
 #include <cmath>
 #include <memory>
 
 #include "base/file.h"
 #include "base/npy.h"
+#include "base/stopwatch.h"
 #include "base/units.h"
+#include "cli/codec_option.h"
 #include "cli/command.h"
 #include "codec/bound.h"
 #include "peers/codecs.h"
 
 namespace ebb {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double SecondsSince(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 struct RoundtripOptions {
   std::string input;
@@ -65,13 +60,8 @@ Status WriteStream(const std::string& path, std::span<const std::byte> stream) {
 Result<int> Roundtrip(const RoundtripOptions& options) {
   auto bound_spec = ParseErrorBound(options.bound);
   if (!bound_spec) return tl::unexpected(ForOption(bound_spec.error(), "--bound"));
-  auto codec = FindCodec(options.codec);
-  if (!codec) {
-    return tl::unexpected(codec.error().code == ErrorCode::kInvalidArgument
-                              ? ForOption(codec.error(), "--codec")
-                              : codec.error());
-  }
-  const CodecInfo& info = (*codec)->info();
+  EBB_TRY_ASSIGN(const Codec* codec, CodecOption("--codec", options.codec));
+  const CodecInfo& info = codec->info();
   const bool has_size = info.kind != CodecKind::kNoise;
   if (!has_size && !options.stream.empty()) {
     return UsageError("--stream", fmt::format("{} only adds noise and has no stream", info.name));
@@ -83,13 +73,13 @@ Result<int> Roundtrip(const RoundtripOptions& options) {
   const uint64_t cols = array.shape.back();
   const ArrayView view = {array.values, array.shape.size() == 2 ? array.shape[0] : 1, cols};
 
-  const auto encode_start = Clock::now();
-  EBB_TRY_ASSIGN(const EncodedArray encoded, (*codec)->Encode(view, bound, options.seed));
-  const double encode_seconds = SecondsSince(encode_start);
+  const Stopwatch encode_watch;
+  EBB_TRY_ASSIGN(const EncodedArray encoded, codec->Encode(view, bound, options.seed));
+  const double encode_seconds = encode_watch.seconds();
   std::vector<float> decoded(array.values.size());
-  const auto decode_start = Clock::now();
-  EBB_TRY((*codec)->Decode(encoded.stream, view.rows, view.cols, bound, decoded.data()));
-  const double decode_seconds = SecondsSince(decode_start);
+  const Stopwatch decode_watch;
+  EBB_TRY(codec->Decode(encoded.stream, view.rows, view.cols, bound, decoded.data()));
+  const double decode_seconds = decode_watch.seconds();
 
   const ErrorFigures errors = Compare(array.values, decoded);
   EBB_TRY(WriteNpy(options.output, array.shape, decoded));

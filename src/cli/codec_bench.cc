@@ -1,11 +1,11 @@
 #include "cli/codec_bench.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <functional>
 
 #include "base/bytes.h"
+#include "base/stopwatch.h"
 #include "codec/bound.h"
 #include "codec/chunk_decoder.h"
 #include "codec/quantizer.h"
@@ -14,14 +14,6 @@
 
 namespace ebb {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-
-double SecondsOf(const std::function<void()>& body) {
-  const auto start = Clock::now();
-  body();
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 BenchSpeed SpeedOf(const std::vector<double>& values) {
   if (values.empty()) return {};

@@ -3,11 +3,11 @@
 
 #include "base/units.h"
 #include "checkpoint/checkpoint.h"
+#include "cli/codec_option.h"
 #include "cli/command.h"
 #include "pack/compress.h"
 #include "pack/like_bound.h"
 #include "packed/chunk_values.h"
-#include "peers/codecs.h"
 
 namespace ebb {
 namespace {
@@ -30,13 +30,8 @@ struct Options {
 
 Result<CompressOptions> ParseOptions(const Options& options, const ModelConfig& config) {
   CompressOptions parsed;
-  auto codec = FindCodec(options.codec);
-  if (!codec) {
-    return tl::unexpected(codec.error().code == ErrorCode::kInvalidArgument
-                              ? ForOption(codec.error(), "--codec")
-                              : codec.error());
-  }
-  const CodecInfo& info = (*codec)->info();
+  EBB_TRY_ASSIGN(const Codec* codec, CodecOption("--codec", options.codec));
+  const CodecInfo& info = codec->info();
   if (info.kind == CodecKind::kNoise) {
     return UsageError("--codec", fmt::format("{} simulates a codec and cannot be stored; try it "
                                              "with `ebb codec roundtrip`",
@@ -45,7 +40,7 @@ Result<CompressOptions> ParseOptions(const Options& options, const ModelConfig& 
   if (info.name == kCodecEbbSmall) {
     parsed.setting = CodecSetting::kSmall;
   } else if (info.name != kCodecEbbFast) {
-    parsed.peer = *codec;
+    parsed.peer = codec;
   }
   auto scope = ParseBoundScope(options.scope);
   if (!scope) return tl::unexpected(ForOption(scope.error(), "--scope"));

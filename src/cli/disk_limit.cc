@@ -5,12 +5,12 @@
 
 #include <atomic>
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <thread>
 #include <vector>
 
 #include "base/checked.h"
+#include "base/stopwatch.h"
 
 namespace ebb {
 
@@ -48,15 +48,15 @@ Result<double> DiskLimit::Measure(std::span<const uint64_t> blocks) {
       }
     }
   };
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   std::vector<std::thread> threads;
   for (uint32_t t = 0; t < in_flight_; ++t) threads.emplace_back(work, t);
   for (std::thread& thread : threads) thread.join();
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
+  const double seconds = watch.seconds();
   if (failure != 0) {
     return MakeError(ErrorCode::kIo, file_.path(), "cannot read: {}", std::strerror(failure));
   }
-  return static_cast<double>(blocks.size() * block_bytes_) / seconds.count();
+  return static_cast<double>(blocks.size() * block_bytes_) / seconds;
 }
 
 }  // namespace ebb

@@ -4,10 +4,10 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <fstream>
 
 #include "base/checked.h"
+#include "base/stopwatch.h"
 #include "base/threads.h"
 #include "codec/chunk_decoder.h"
 
@@ -57,11 +57,11 @@ RamReader::RamReader() : memory_(size_t{64} << 20, 1) {
 }
 
 double RamReader::Measure() {
-  const auto start = std::chrono::steady_clock::now();
+  const Stopwatch watch;
   volatile uint64_t sink = HWY_DYNAMIC_DISPATCH(ReadAll)(memory_.data(), memory_.size());
   (void)sink;
-  const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-  return static_cast<double>(memory_.size() * sizeof(uint64_t)) / seconds.count();
+  const double seconds = watch.seconds();
+  return static_cast<double>(memory_.size() * sizeof(uint64_t)) / seconds;
 }
 
 std::string MachineName() {

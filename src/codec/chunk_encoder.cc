@@ -83,7 +83,7 @@ void Encode(const ChunkContent& content, StreamCoder code_stream, Bytes* out) {
   for (const CodedStream& stream : streams) {
     Bytes& bytes = states.emplace_back();
     for (const uint16_t state : stream.states) AppendLe(bytes, state);
-    parts.push_back({bytes, stream.bytes, stream.escapes});
+    parts.push_back({bytes, stream.bytes.span(), stream.escapes.span()});
   }
   const ChunkParts chunk = {1, 8, plan.tables.size(), table_bytes, exceptions, parts};
   AppendChunk(content, plan, chunk, out);

@@ -38,7 +38,8 @@ void EncodeSmallChunk(const ChunkContent& content, std::vector<std::byte>* out);
 // Appends one chunk of layout 1 to `out`.
 void EncodeChunk(const ChunkContent& content, std::vector<std::byte>* out);
 
-// The same with the scalar stream coder, for tests: the bytes are equal.
+// The same with the scalar stream coders, for tests: the bytes are equal.
+void EncodeSmallChunkScalar(const ChunkContent& content, std::vector<std::byte>* out);
 void EncodeChunkScalar(const ChunkContent& content, std::vector<std::byte>* out);
 
 }  // namespace ebb

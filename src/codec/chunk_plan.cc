@@ -72,7 +72,7 @@ ChunkPlan PlanChunk(std::span<const int32_t> values, uint32_t row_elements, bool
   const UnitGroups groups(values, shift, plan.unit, streams);
   const auto histograms = CountValues<kBins>(values, shift, plan.unit, groups);
   const std::array<uint64_t, 33> by_bits =
-      CountMagnitudeBits(values, plan.unit, groups.magnitude_bits());
+      CountMagnitudeBits(values, plan.unit, groups.magnitude_bits(), histograms.all, shift);
   double best_bits = 0;
   Coded best{};
   for (int fold = 0; fold <= kMaxFold; ++fold) {

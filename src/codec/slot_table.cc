@@ -1,9 +1,9 @@
 #include "codec/slot_table.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
-#include <functional>
-#include <queue>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -19,13 +19,14 @@ constexpr int kSpreadStep = 163;  // odd, so that 256 steps visit every slot onc
 constexpr double kRareShare = 1.4427 / 256 / 8;
 
 // log2 of whole numbers up to 257, for costs.
-double Log2(int n) {
+using Logarithms = std::array<double, kSlots + 2>;
+const Logarithms& Log2() {
   static const auto kTable = [] {
-    std::array<double, kSlots + 2> table{};
+    Logarithms table{};
     for (int i = 1; i < kSlots + 2; ++i) table[i] = std::log2(i);
     return table;
   }();
-  return kTable[n];
+  return kTable;
 }
 
 struct Share {
@@ -34,8 +35,10 @@ struct Share {
   int slots;
 
   // Bits saved in all by one slot more, or lost by one slot less.
-  double Gain() const { return count * (Log2(slots + 1) - Log2(slots)); }
-  double Loss() const { return slots == 1 ? INFINITY : count * (Log2(slots) - Log2(slots - 1)); }
+  double Gain(const Logarithms& log2) const { return count * (log2[slots + 1] - log2[slots]); }
+  double Loss(const Logarithms& log2) const {
+    return slots == 1 ? INFINITY : count * (log2[slots] - log2[slots - 1]);
+  }
 };
 
 // Who is next to give or take a slot: the highest score, the first of those that tie.
@@ -52,14 +55,21 @@ struct Turn {
 template <typename Score>
 void Change(std::vector<Share>* shares, int times, int change, const Score& score) {
   if (times <= 0) return;
-  std::vector<Turn> turns;
-  for (size_t i = 0; i < shares->size(); ++i) turns.push_back({score((*shares)[i]), i});
-  std::priority_queue queue(std::less<Turn>(), std::move(turns));
+  std::array<Turn, 64> heap;
+  const size_t count = shares->size();
+  for (size_t i = 0; i < count; ++i) heap[i] = {score((*shares)[i]), i};
+  std::make_heap(heap.begin(), heap.begin() + static_cast<ptrdiff_t>(count));
   for (; times > 0; --times) {
-    const size_t next = queue.top().share;
-    queue.pop();
-    (*shares)[next].slots += change;
-    queue.push({score((*shares)[next]), next});
+    Share& next = (*shares)[heap[0].share];
+    next.slots += change;
+    heap[0].score = score(next);
+    // Down to its new place.
+    for (size_t at = 0, child = 1; child < count; child = 2 * at + 1) {
+      if (child + 1 < count && heap[child] < heap[child + 1]) ++child;
+      if (!(heap[at] < heap[child])) break;
+      std::swap(heap[at], heap[child]);
+      at = child;
+    }
   }
 }
 
@@ -82,6 +92,7 @@ SlotCounts NormaliseCounts(std::span<const uint64_t, 64> counts) {
   if (kept[kEscapeIndex] == total) kept[TokenIndex(0)] = total / kSlots;
 
   std::vector<Share> shares;
+  shares.reserve(kept.size());
   int used = 0;
   for (int index = 0; index < 64; ++index) {
     if (kept[index] == 0) continue;
@@ -90,8 +101,9 @@ SlotCounts NormaliseCounts(std::span<const uint64_t, 64> counts) {
     used += slots;
   }
   // Hand out what is missing where it saves most; take back what is too much where it costs least.
-  Change(&shares, kSlots - used, 1, [](const Share& share) { return share.Gain(); });
-  Change(&shares, used - kSlots, -1, [](const Share& share) { return -share.Loss(); });
+  const Logarithms& log2 = Log2();
+  Change(&shares, kSlots - used, 1, [&](const Share& share) { return share.Gain(log2); });
+  Change(&shares, used - kSlots, -1, [&](const Share& share) { return -share.Loss(log2); });
 
   SlotCounts result;
   result.first = kMaxToken + 1;
@@ -107,13 +119,14 @@ SlotCounts NormaliseCounts(std::span<const uint64_t, 64> counts) {
 }
 
 double CodedBits(std::span<const uint64_t, 64> counts, const SlotCounts& table) {
+  const Logarithms& log2 = Log2();
   double bits = 0;
   for (int index = 0; index < 64; ++index) {
     if (counts[index] == 0) continue;
     const bool escaped = index == kEscapeIndex || table.slots[index] == 0;
     const int slots = table.slots[escaped ? kEscapeIndex : index];
     EBB_CHECK(slots > 0);
-    bits += static_cast<double>(counts[index]) * (8 - Log2(slots) + (escaped ? 8 : 0));
+    bits += static_cast<double>(counts[index]) * (8 - log2[slots] + (escaped ? 8 : 0));
   }
   return bits;
 }

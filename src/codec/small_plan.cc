@@ -59,7 +59,8 @@ SmallPlan PlanSmallChunk(std::span<const int32_t> values, uint32_t row_elements,
   const int shift = HistogramShift(values, kMedianBits, kMaxFold);
   const UnitGroups groups(values, shift, plan.unit, kStreams);
   const auto histograms = CountValues<kBins>(values, shift, plan.unit, groups);
-  const BitCounts by_bits = CountMagnitudeBits(values, plan.unit, groups.magnitude_bits());
+  const BitCounts by_bits =
+      CountMagnitudeBits(values, plan.unit, groups.magnitude_bits(), histograms.all, shift);
 
   const auto exceptions_at = [&](int raw_bits) {
     return CountAbove(by_bits, std::min(31, raw_bits + kEscapedMagnitudeBits));

@@ -29,9 +29,17 @@ CodingTable BuildCodingTable(const SlotCounts& counts) {
   return table;
 }
 
+size_t TokensOf(std::span<const TokenRun> runs) {
+  size_t tokens = 0;
+  for (const TokenRun& run : runs) tokens += size_t{run.blocks} * kLanes;
+  return tokens;
+}
+
 void CodeStreamScalar(std::span<const TokenRun> runs, CodedStream* stream) {
   std::array<uint32_t, kLanes> x;
   x.fill(kStateLow);
+  stream->bytes = CodedBytes(TokensOf(runs));
+  stream->escapes = CodedBytes(TokensOf(runs));
   for (size_t r = runs.size(); r-- > 0;) {
     const CodingTable& table = *runs[r].table;
     if (table.single) continue;
@@ -39,12 +47,12 @@ void CodeStreamScalar(std::span<const TokenRun> runs, CodedStream* stream) {
       const int8_t token = runs[r].tokens[i];
       const bool known = token >= kMinToken && token <= kMaxToken &&
                          table.slots[static_cast<size_t>(TokenIndex(token))] != 0;
-      if (!known) stream->escapes.push_back(static_cast<std::byte>(token));
+      if (!known) *stream->escapes.Before(1) = static_cast<std::byte>(token);
       const auto index = static_cast<size_t>(TokenIndex(known ? token : kEscapeToken));
       const uint32_t slots = table.slots[index];
       uint32_t& state = x[i % kLanes];
       if (state >= slots << 8) {
-        stream->bytes.push_back(static_cast<std::byte>(state & 255));
+        *stream->bytes.Before(1) = static_cast<std::byte>(state & 255);
         state >>= 8;
       }
       state = state / slots << 8 | table.slot_of[table.base[index] + state % slots];
@@ -53,8 +61,6 @@ void CodeStreamScalar(std::span<const TokenRun> runs, CodedStream* stream) {
   for (size_t lane = 0; lane < kLanes; ++lane) {
     stream->states[lane] = static_cast<uint16_t>(x[lane]);
   }
-  std::reverse(stream->bytes.begin(), stream->bytes.end());
-  std::reverse(stream->escapes.begin(), stream->escapes.end());
 }
 
 StreamCoder BestStreamCoder() {

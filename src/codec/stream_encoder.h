@@ -7,6 +7,7 @@
 #include <span>
 #include <vector>
 
+#include "base/bytes.h"
 #include "codec/chunk.h"
 #include "codec/slot_table.h"
 
@@ -30,12 +31,35 @@ struct TokenRun {
   const CodingTable* table;
 };
 
+// Bytes in the decoder's order, written from the end of a buffer towards its start, since rANS
+// codes backwards.
+class CodedBytes {
+ public:
+  CodedBytes() = default;
+  // Room for `capacity` bytes in all.
+  explicit CodedBytes(size_t capacity) : buffer_(capacity), at_(capacity) {}
+
+  // Makes room for `count` bytes before all earlier ones.
+  std::byte* Before(size_t count) { return buffer_.data() + (at_ -= count); }
+
+  std::span<const std::byte> span() const {
+    return {buffer_.data() + at_, buffer_.data() + buffer_.size()};
+  }
+
+ private:
+  AlignedArray<std::byte> buffer_;
+  size_t at_ = 0;
+};
+
 // One coded stream.
 struct CodedStream {
   std::array<uint16_t, kLanes> states;  // where the decoder starts
-  std::vector<std::byte> bytes;         // in the decoder's order
-  std::vector<std::byte> escapes;
+  CodedBytes bytes;
+  CodedBytes escapes;
 };
+
+// How many there are in all: a stream has at most so many bytes, and escapes.
+[[nodiscard]] size_t TokensOf(std::span<const TokenRun> runs);
 
 // Codes the runs, given in decoding order.
 using StreamCoder = void (*)(std::span<const TokenRun> runs, CodedStream* stream);

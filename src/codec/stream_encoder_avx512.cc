@@ -8,9 +8,8 @@
 #include <hwy/base.h>
 #include <immintrin.h>
 
-#include <cstring>
+#include <utility>
 
-#include "base/bytes.h"
 #include "codec/stream_encoder.h"
 
 HWY_PUSH_ATTRIBUTES("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vbmi2,bmi,bmi2,popcnt")
@@ -18,29 +17,13 @@ HWY_PUSH_ATTRIBUTES("avx512f,avx512bw,avx512dq,avx512vl,avx512vbmi,avx512vbmi2,b
 namespace ebb {
 namespace {
 
-// Bytes written from the end of a buffer towards its start, since rANS codes backwards.
-class BackwardBytes {
- public:
-  // Room for `capacity` bytes in all.
-  explicit BackwardBytes(size_t capacity) : bytes_(capacity), at_(capacity) {}
-
-  // Puts the bytes of `values` that `mask` selects before all earlier ones, in rising order.
-  void Put(__mmask64 mask, __m512i values) {
-    const auto count = static_cast<size_t>(_mm_popcnt_u64(mask));
-    at_ -= count;
-    _mm512_mask_storeu_epi8(bytes_.data() + at_,
-                            _bzhi_u64(~uint64_t{0}, static_cast<uint32_t>(count)),
-                            _mm512_maskz_compress_epi8(mask, values));
-  }
-
-  void CopyTo(std::vector<std::byte>* to) const {
-    to->assign(bytes_.data() + at_, bytes_.data() + bytes_.size());
-  }
-
- private:
-  AlignedArray<std::byte> bytes_;
-  size_t at_;
-};
+// Puts the bytes of `values` that `mask` selects before all earlier ones, in rising order.
+inline __attribute__((always_inline)) void Put(CodedBytes* bytes, __mmask64 mask, __m512i values) {
+  const auto count = static_cast<size_t>(_mm_popcnt_u64(mask));
+  _mm512_mask_storeu_epi8(bytes->Before(count),
+                          _bzhi_u64(~uint64_t{0}, static_cast<uint32_t>(count)),
+                          _mm512_maskz_compress_epi8(mask, values));
+}
 
 struct Quotient {
   __m512i quotient;
@@ -87,7 +70,7 @@ class Coder {
       const __m512i own_slots = _mm512_permutexvar_epi8(tokens, slots_table);
       const __mmask64 escaped = ~(in_range & _mm512_test_epi8_mask(own_slots, own_slots));
       if (escaped != 0) {
-        escapes_.Put(escaped, tokens);
+        Put(&escapes_, escaped, tokens);
         tokens = _mm512_mask_mov_epi8(tokens, escaped, _mm512_set1_epi8(kEscapeToken));
       }
       const __m512i slots = _mm512_permutexvar_epi8(tokens, slots_table);
@@ -96,7 +79,7 @@ class Coder {
       const __m512i reciprocal_high = _mm512_permutexvar_epi8(tokens, high_table);
 
       const __mmask64 full = _mm512_cmpge_epu8_mask(high_, slots);
-      bytes_.Put(full, low_);
+      Put(&bytes_, full, low_);
       const __m512i low = _mm512_mask_mov_epi8(low_, full, high_);
       const __m512i high = _mm512_mask_mov_epi8(high_, full, zero);
 
@@ -123,23 +106,21 @@ class Coder {
     for (size_t lane = 0; lane < kLanes; ++lane) {
       stream->states[lane] = static_cast<uint16_t>(high[lane] << 8 | low[lane]);
     }
-    bytes_.CopyTo(&stream->bytes);
-    escapes_.CopyTo(&stream->escapes);
+    stream->bytes = std::move(bytes_);
+    stream->escapes = std::move(escapes_);
   }
 
  private:
   __m512i low_ = _mm512_setzero_si512();  // every lane starts at 256
   __m512i high_ = _mm512_set1_epi8(1);
-  BackwardBytes bytes_;
-  BackwardBytes escapes_;
+  CodedBytes bytes_;
+  CodedBytes escapes_;
 };
 
 }  // namespace
 
 void CodeStreamAvx512(std::span<const TokenRun> runs, CodedStream* stream) {
-  size_t tokens = 0;
-  for (const TokenRun& run : runs) tokens += size_t{run.blocks} * kLanes;
-  Coder coder(tokens);
+  Coder coder(TokensOf(runs));
   for (size_t r = runs.size(); r-- > 0;) {
     if (!runs[r].table->single) coder.CodeRun(runs[r]);
   }

@@ -63,20 +63,34 @@ UnitGroups::UnitGroups(std::span<const int32_t> values, int shift, uint32_t unit
 }
 
 BitCounts CountMagnitudeBits(std::span<const int32_t> values, uint32_t unit,
-                             std::span<const uint32_t> unit_bits) {
-  BitCounts counts{};
-  for (size_t u = 0; u < unit_bits.size(); ++u) {
-    const size_t first = u * unit;
-    const auto run = values.subspan(first, std::min<size_t>(unit, values.size() - first));
-    // Of those with more than 7 bits, those with more than 8, ...: few units need many looks.
-    uint64_t wider = run.size();
-    for (uint32_t bits = 7; bits < unit_bits[u] && wider > 0; ++bits) {
-      const uint64_t still_wider = CountWider(run, static_cast<int>(bits));
-      counts[bits] += wider - still_wider;
-      wider = still_wider;
+                             std::span<const uint32_t> unit_bits,
+                             std::span<const uint64_t> histogram, int shift) {
+  const size_t half = histogram.size() / 2;
+  const auto wider_than = [&](int bits) -> uint64_t {
+    if (bits >= shift && (size_t{1} << (bits - shift)) < half) {
+      const auto bins = static_cast<ptrdiff_t>(size_t{1} << (bits - shift));
+      const auto middle = histogram.begin() + static_cast<ptrdiff_t>(half);
+      return std::accumulate(middle + bins, histogram.end(), uint64_t{0}) +
+             std::accumulate(histogram.begin(), middle - bins, uint64_t{0});
     }
-    counts[std::max(7u, unit_bits[u])] += wider;
+    uint64_t wider = 0;
+    for (size_t u = 0; u < unit_bits.size(); ++u) {
+      if (unit_bits[u] <= static_cast<uint32_t>(bits)) continue;
+      const size_t first = u * unit;
+      wider +=
+          CountWider(values.subspan(first, std::min<size_t>(unit, values.size() - first)), bits);
+    }
+    return wider;
+  };
+  const uint32_t widest = *std::max_element(unit_bits.begin(), unit_bits.end());
+  BitCounts counts{};
+  uint64_t wider = values.size();
+  for (uint32_t bits = 7; bits < widest && wider > 0; ++bits) {
+    const uint64_t still_wider = wider_than(static_cast<int>(bits));
+    counts[bits] = wider - still_wider;
+    wider = still_wider;
   }
+  counts[std::max(7u, widest)] += wider;
   return counts;
 }
 

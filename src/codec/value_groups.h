@@ -171,10 +171,12 @@ ClassChoice<Table> ChooseClasses(const UnitGroups& groups, const Histograms<kBin
 // Indexed by a number of bits.
 using BitCounts = std::array<uint64_t, 33>;
 
-// How many values have each number of magnitude bits, given how wide each unit's widest is. Numbers
-// up to 7 are all counted as 7: no question is asked about fewer bits.
+// How many values have each number of magnitude bits, given how wide each unit's widest is and the
+// histogram (ValueCounter's) of all values at `shift`, which knows most of it. Numbers up to 7 are
+// all counted as 7: no question is asked about fewer bits.
 [[nodiscard]] BitCounts CountMagnitudeBits(std::span<const int32_t> values, uint32_t unit,
-                                           std::span<const uint32_t> unit_bits);
+                                           std::span<const uint32_t> unit_bits,
+                                           std::span<const uint64_t> histogram, int shift);
 [[nodiscard]] uint64_t CountAbove(const BitCounts& by_bits, int bits);
 
 // The smallest code size that costs little: codes beyond it become exceptions. Codes of one byte

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <mutex>
@@ -12,6 +11,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/stopwatch.h"
 #include "base/version.h"
 #include "container/writer.h"
 #include "packed/chunk_values.h"
@@ -19,8 +19,6 @@
 
 namespace ebb {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 // The codecs of a file, by number.
 constexpr uint8_t kEbbCodec = 0;
@@ -263,7 +261,7 @@ std::string Attributes(const CompressOptions& options) {
 
 Result<CompressReport> Compress(const WeightSource& source, const std::string& path,
                                 const CompressOptions& options, const ThreadPool& threads) {
-  const Clock::time_point start = Clock::now();
+  const Stopwatch watch;
   EBB_TRY_ASSIGN(const auto writer, ContainerWriter::Open(path, KeyOf(source, options)));
   const size_t resumed = writer->groups_written();
   Compressor compressor(source, options, *writer);
@@ -273,7 +271,7 @@ Result<CompressReport> Compress(const WeightSource& source, const std::string& p
   CompressReport report = compressor.Report();
   report.file_bytes = file_bytes;
   report.resumed_groups = resumed;
-  report.seconds = std::chrono::duration<double>(Clock::now() - start).count();
+  report.seconds = watch.seconds();
   return report;
 }
 

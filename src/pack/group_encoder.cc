@@ -157,8 +157,8 @@ Status GroupEncoder::VisitTiles(EncodeScratch* scratch, const PieceWeights* all,
                                 const TileVisitor& visit) const {
   std::vector<float> values;
   if (all != nullptr) return VisitTilesOf(*all, &values, visit);
-  for (const Piece& piece : pieces_) {
-    EBB_TRY_ASSIGN(const PieceWeights weights, Read(piece, scratch));
+  for (size_t c = 0; c < chunks_.size(); ++c) {
+    EBB_TRY_ASSIGN(const PieceWeights weights, Read({c, c + 1}, scratch));
     EBB_TRY(VisitTilesOf(weights, &values, visit));
   }
   return {};
@@ -284,32 +284,46 @@ Result<EncodedPiece> GroupEncoder::Encode(const Piece& piece, EncodeScratch* scr
     std::call_once(bounds_once_, [&] { bounds_status_ = FindBounds(scratch, all); });
     return bounds_status_;
   };
-  // Reading other pieces would overwrite this one.
-  if (bounded && !whole) EBB_TRY(find_bounds(nullptr));
-  EBB_TRY_ASSIGN(const PieceWeights weights, Read(piece, scratch));
-  if (bounded && whole) EBB_TRY(find_bounds(&weights));
   EncodedPiece out;
   out.bytes = std::move(scratch->out);
   out.bytes.clear();
   if (bounded && scope_ != BoundScope::kRow) {
     out.histograms.resize(scope_ == BoundScope::kExpert ? 1 : tensors_.size());
   }
-  for (size_t c = piece.first_chunk; c < piece.last_chunk; ++c) {
-    EBB_TRY(EncodeChunk(c, weights.chunks[c - piece.first_chunk], scratch, &out));
+  if (bounded && whole) {
+    EBB_TRY_ASSIGN(const PieceWeights weights, Read(piece, scratch));
+    EBB_TRY(find_bounds(&weights));
+    for (size_t c = piece.first_chunk; c < piece.last_chunk; ++c) {
+      EBB_TRY(EncodeChunk(c, weights.chunks[c], scratch, &out));
+    }
+    return out;
   }
-  if (lossless() && pieces_.size() == 1) StoreRawIfSmaller(weights, &out);
+  if (bounded) EBB_TRY(find_bounds(nullptr));
+  // One chunk at a time stays in the cache.
+  for (size_t c = piece.first_chunk; c < piece.last_chunk; ++c) {
+    EBB_TRY_ASSIGN(const PieceWeights weights, Read({c, c + 1}, scratch));
+    EBB_TRY(EncodeChunk(c, weights.chunks[0], scratch, &out));
+  }
+  if (lossless() && pieces_.size() == 1) EBB_TRY(StoreRawIfSmaller(piece, scratch, &out));
   return out;
 }
 
 // Lossless coding of a few weights costs more in tables and states than it saves.
-void GroupEncoder::StoreRawIfSmaller(const PieceWeights& weights, EncodedPiece* out) const {
-  if (out->bytes.size() < weights.words.size()) return;
+Status GroupEncoder::StoreRawIfSmaller(const Piece& piece, EncodeScratch* scratch,
+                                       EncodedPiece* out) const {
+  uint64_t raw_bytes = 0;
+  for (size_t t = 0; t < tensors_.size(); ++t) {
+    raw_bytes += tensors_[t].elements() * DTypeBytes(dtypes_[t]);
+  }
+  if (out->bytes.size() < raw_bytes) return {};
+  EBB_TRY_ASSIGN(const PieceWeights weights, Read(piece, scratch));
   out->raw = true;
   out->bytes.assign(weights.words.begin(), weights.words.end());
   for (size_t c = 0; c < out->chunks.size(); ++c) {
     out->chunks[c].bytes = static_cast<uint32_t>(weights.chunks[c].size());
     out->chunks[c].code_bytes = 4;
   }
+  return {};
 }
 
 Status GroupEncoder::EncodeChunk(size_t chunk_number, std::span<const std::byte> words,

@@ -131,7 +131,7 @@ class GroupEncoder {
     std::span<const float> values;
   };
   // Calls visit with all tiles of the group in order. `all`: the whole group if it was read
-  // already, or null to read it piece by piece into `scratch`.
+  // already, or null to read it chunk by chunk into `scratch`.
   using TileVisitor = std::function<Status(const Tile&)>;
   [[nodiscard]] Status VisitTiles(EncodeScratch* scratch, const PieceWeights* all,
                                   const TileVisitor& visit) const;
@@ -145,7 +145,8 @@ class GroupEncoder {
                       EncodeStatistics* statistics, EncodedPiece* out) const;
   [[nodiscard]] Status EncodePeerChunk(const ChunkSpan& chunk, std::span<const float> values,
                                        EncodeStatistics* statistics, EncodedPiece* out) const;
-  void StoreRawIfSmaller(const PieceWeights& weights, EncodedPiece* out) const;
+  [[nodiscard]] Status StoreRawIfSmaller(const Piece& piece, EncodeScratch* scratch,
+                                         EncodedPiece* out) const;
   [[nodiscard]] BoundRuns BoundsOf(const ChunkSpan& chunk) const;
   // Decodes a chunk again, as it lies at the end of `bytes`: `values` were its weights, or `words`
   // if it is lossless.

@@ -238,6 +238,24 @@ std::string WeightsFile(const TempDir& dir) {
   return path;
 }
 
+TEST_F(CliTest, EbbSmallWritesLayoutTwoWhereThereAreManyValues) {
+  const std::string in = dir_.Path("in.npy");
+  const std::vector<float> weights = MakeWeights(Law::kGauss, 600, 1000);
+  ASSERT_TRUE(WriteNpy(in, {600, 1000}, weights));
+  double bits[2];
+  for (const int layout : {1, 2}) {
+    const std::string codec = layout == 1 ? "ebb:fast" : "ebb:small";
+    const Json json =
+        EbbJson("codec roundtrip " + in + " -o " + dir_.Path("out.npy") + " --codec " + codec +
+                " --bound rel:0.2 --stream " + dir_.Path("stream"));
+    EXPECT_LE(json["max_error_over_bound"].get<double>(), 1.0);
+    bits[layout - 1] = json["bits_per_weight"];
+    // docs/format.md, 2.1: a chunk's first byte is its layout.
+    EXPECT_EQ(ReadTextFile(dir_.Path("stream"), 1 << 28).value()[0], layout) << codec;
+  }
+  EXPECT_LT(bits[1], bits[0]);
+}
+
 TEST_F(CliTest, EveryCodecOfTheListRoundTrips) {
   const std::string in = WeightsFile(dir_);
   const Json list = EbbJson("codec list")["codecs"];

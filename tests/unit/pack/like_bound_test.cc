@@ -9,9 +9,11 @@
 #include <cmath>
 #include <set>
 
+#include "base/bytes.h"
 #include "checkpoint/checkpoint.h"
 #include "pack/compress.h"
 #include "pack/verify.h"
+#include "testing/forwarding_source.h"
 #include "testing/temp_dir.h"
 #include "testing/weights.h"
 
@@ -186,34 +188,29 @@ TEST(LikeFile, AWrongRowIsFoundThoughItsErrorIsBelowTheLargestBound) {
   ASSERT_TRUE(Compress(*source, path, options, ThreadPool(1)));
   const auto packed = PackedSource::Open(path).value();
   // Each weight moves by a little less than the largest bound of its matrix.
-  class MovedSource final : public WeightSource {
+  class MovedSource final : public ForwardingSource {
    public:
     MovedSource(const WeightSource& source, const PackedSource& packed)
-        : source_(source), packed_(packed) {}
-    const ModelConfig& config() const override { return source_.config(); }
-    const SideFiles& side_files() const override { return source_.side_files(); }
-    const std::vector<TensorSpec>& tensors() const override { return source_.tensors(); }
+        : ForwardingSource(source), packed_(packed) {}
     Result<DType> DTypeOf(const TensorSpec& tensor) const override {
-      return IsRoutedExpert(tensor.role) ? DType::kF32 : source_.DTypeOf(tensor);
+      return IsRoutedExpert(tensor.role) ? DType::kF32 : ForwardingSource::DTypeOf(tensor);
     }
     Status ReadRows(const TensorSpec& tensor, uint64_t first, uint64_t count,
                     std::span<std::byte> to) const override {
-      if (!IsRoutedExpert(tensor.role)) return source_.ReadRows(tensor, first, count, to);
+      if (!IsRoutedExpert(tensor.role)) {
+        return ForwardingSource::ReadRows(tensor, first, count, to);
+      }
       EBB_TRY(packed_.ReadRows(tensor, first, count, to));
       size_t i = 0;
       while (packed_.tensors()[i].name != tensor.name) ++i;
       const float moved = 0.999f * packed_.Record(i).bound_abs;
       for (size_t at = 0; at < to.size(); at += sizeof(float)) {
-        float value;
-        std::memcpy(&value, to.data() + at, sizeof(value));
-        value += moved;
-        std::memcpy(to.data() + at, &value, sizeof(value));
+        StoreLe(to.data() + at, LoadLe<float>(to.data() + at) + moved);
       }
       return {};
     }
 
    private:
-    const WeightSource& source_;
     const PackedSource& packed_;
   };
   const MovedSource moved(*source, *packed);

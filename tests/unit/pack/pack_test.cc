@@ -11,6 +11,7 @@
 #include "pack/compress.h"
 #include "pack/decompress.h"
 #include "pack/verify.h"
+#include "testing/forwarding_source.h"
 #include "testing/temp_dir.h"
 
 namespace ebb {
@@ -92,24 +93,17 @@ TEST_P(PackTest, ResumesWithTheSameBytesAndFigures) {
   // in the journal, the file is not there. Writing under another name and taking its partial file
   // away before the end is not possible from outside, so the writer is driven by a source that
   // fails late.
-  class FailingSource final : public WeightSource {
+  class FailingSource final : public ForwardingSource {
    public:
     FailingSource(const WeightSource& source, std::string fail_at)
-        : source_(source), fail_at_(std::move(fail_at)) {}
-    const ModelConfig& config() const override { return source_.config(); }
-    const SideFiles& side_files() const override { return source_.side_files(); }
-    const std::vector<TensorSpec>& tensors() const override { return source_.tensors(); }
-    Result<DType> DTypeOf(const TensorSpec& tensor) const override {
-      return source_.DTypeOf(tensor);
-    }
+        : ForwardingSource(source), fail_at_(std::move(fail_at)) {}
     Status ReadRows(const TensorSpec& tensor, uint64_t first, uint64_t count,
                     std::span<std::byte> to) const override {
       if (tensor.name == fail_at_) return MakeError(ErrorCode::kIo, "disk", "gone");
-      return source_.ReadRows(tensor, first, count, to);
+      return ForwardingSource::ReadRows(tensor, first, count, to);
     }
 
    private:
-    const WeightSource& source_;
     std::string fail_at_;
   };
   const size_t late = source->tensors().size() * 3 / 4;
@@ -164,26 +158,17 @@ TEST_P(PackTest, VerifyFindsWhatAnotherCheckpointChanged) {
   const auto source = OpenCheckpoint(Golden(GetParam())).value();
   const std::string path = dir_.Path("m.ebb");
   MustCompress(*source, path, {});
-  class ChangedSource final : public WeightSource {
+  class ChangedSource final : public ForwardingSource {
    public:
-    explicit ChangedSource(const WeightSource& source) : source_(source) {}
-    const ModelConfig& config() const override { return source_.config(); }
-    const SideFiles& side_files() const override { return source_.side_files(); }
-    const std::vector<TensorSpec>& tensors() const override { return source_.tensors(); }
-    Result<DType> DTypeOf(const TensorSpec& tensor) const override {
-      return source_.DTypeOf(tensor);
-    }
+    using ForwardingSource::ForwardingSource;
     Status ReadRows(const TensorSpec& tensor, uint64_t first, uint64_t count,
                     std::span<std::byte> to) const override {
-      EBB_TRY(source_.ReadRows(tensor, first, count, to));
+      EBB_TRY(ForwardingSource::ReadRows(tensor, first, count, to));
       if (tensor.role == TensorRole::kRoutedExpertUp || tensor.role == TensorRole::kOutputHead) {
         to[to.size() - 1] ^= std::byte{0x80};  // a sign
       }
       return {};
     }
-
-   private:
-    const WeightSource& source_;
   };
   const auto packed = PackedSource::Open(path).value();
   const Result<VerifyReport> report =

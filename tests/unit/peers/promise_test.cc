@@ -62,6 +62,23 @@ TEST_P(PromiseTest, AnyArrayUnderAnyBound) {
               static_cast<unsigned long long>(broken), examples.c_str());
 }
 
+// Where `ebb:small` writes layout 2 (the first byte of its stream), which few random sizes reach.
+TEST(PromiseOfEbbSmall, LayoutTwoAtAMillionValues) {
+  const Codec& codec = **FindCodec("ebb:small");
+  std::vector<NamedWeights> arrays = MakeHostileWeights(1'000'000);
+  arrays.push_back({"gauss", MakeWeights(Law::kGauss, 1, 1'000'000)});
+  arrays.push_back({"student rows", MakeWeights(Law::kStudentRows, 1000, 1000)});
+  for (const NamedWeights& array : arrays) {
+    SCOPED_TRACE(array.name);
+    const float bound = 1e-3f;
+    const EncodedArray encoded = codec.Encode({array.weights, 1000, 1000}, bound, 1).value();
+    EXPECT_EQ(encoded.stream[0], std::byte{2});
+    std::vector<float> decoded(array.weights.size());
+    ASSERT_TRUE(codec.Decode(encoded.stream, 1000, 1000, bound, decoded.data()));
+    EXPECT_EQ(BrokenPromise(array.weights, decoded, bound), std::nullopt);
+  }
+}
+
 TEST_P(PromiseTest, ABoundOfZeroIsLosslessOrRefused) {
   const Codec& codec = *GetParam();
   const CodecInfo& info = codec.info();

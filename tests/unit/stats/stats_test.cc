@@ -177,6 +177,54 @@ TEST(StatsTest, BootstrapOfAConstantIsItself) {
   EXPECT_EQ(estimate->interval.high, 0.25);
 }
 
+TEST(StatsTest, BootstrapOfARatioWeighsItemsByTheirDenominators) {
+  // Sums over tokens of items with different numbers of them: 6 / 12, not the mean of the ratios.
+  const std::vector<double> sums = {1, 4, 1};
+  const std::vector<double> tokens = {1, 8, 3};
+  const auto estimate = BootstrapRatio(sums, tokens);
+  ASSERT_TRUE(estimate.has_value());
+  EXPECT_DOUBLE_EQ(estimate->value, 0.5);
+  // A resample's ratio lies between the smallest and the largest of an item: 1/3 and 1.
+  EXPECT_GE(estimate->interval.low, 1.0 / 3);
+  EXPECT_LE(estimate->interval.high, 1);
+  EXPECT_LT(estimate->interval.low, 0.5);
+  EXPECT_GT(estimate->interval.high, 0.5);
+}
+
+TEST(StatsTest, BootstrapOfARatioIsThatOfTheMeanWhereDenominatorsAreOne) {
+  std::vector<double> values;
+  for (int i = 0; i < 200; ++i) values.push_back((i * 37 % 101) / 101.0);
+  const auto ratio = BootstrapRatio(values, std::vector<double>(values.size(), 1));
+  const auto mean = BootstrapMean(values, static_cast<int64_t>(values.size()), 1);
+  ASSERT_TRUE(ratio.has_value() && mean.has_value());
+  EXPECT_NEAR(ratio->value, mean->value, 1e-12);
+  // Other draws of the same law: within a tenth of the interval's width.
+  const double tenth = (mean->interval.high - mean->interval.low) / 10;
+  EXPECT_NEAR(ratio->interval.low, mean->interval.low, tenth);
+  EXPECT_NEAR(ratio->interval.high, mean->interval.high, tenth);
+}
+
+TEST(StatsTest, BootstrapOfARatioDrawsAgainWhereAllDenominatorsAreZero) {
+  // One item of ten has tokens: a third of the resamples have none.
+  std::vector<double> sums(10, 0), tokens(10, 0);
+  sums[3] = 6;
+  tokens[3] = 4;
+  const auto estimate = BootstrapRatio(sums, tokens);
+  ASSERT_TRUE(estimate.has_value());
+  EXPECT_EQ(estimate->value, 1.5);
+  EXPECT_EQ(estimate->interval.low, 1.5);
+  EXPECT_EQ(estimate->interval.high, 1.5);
+}
+
+TEST(StatsTest, BootstrapOfARatioRefusesWrongTables) {
+  const std::vector<double> two = {1, 2};
+  EXPECT_FALSE(BootstrapRatio(two, std::vector<double>{1, 2, 3}).has_value());
+  EXPECT_FALSE(BootstrapRatio(two, std::vector<double>{1, -1}).has_value());
+  EXPECT_FALSE(BootstrapRatio(two, std::vector<double>{0, 0}).has_value());
+  EXPECT_FALSE(BootstrapRatio(std::vector<double>{}, std::vector<double>{}).has_value());
+  EXPECT_FALSE(BootstrapRatio(two, std::vector<double>{1, INFINITY}).has_value());
+}
+
 TEST(StatsTest, BootstrapRefusesWrongTables) {
   const std::vector<double> six(6, 1);
   EXPECT_FALSE(BootstrapMean(six, 4, 2).has_value());
