@@ -135,7 +135,8 @@ Result<AccuracyResult> EvaluateAccuracy(Engine& engine, std::span<const TaskItem
                                         std::span<const ItemTokens> tokens,
                                         const std::vector<std::string>& stops,
                                         const AccuracyOptions& options,
-                                        const ProgressSink& progress) {
+                                        const ProgressSink& progress,
+                                        const ItemSink& on_item) {
   EBB_TRY_ASSIGN(const std::vector<GoldAnswer> gold, ReadGold(items));
   Generator generator(engine, std::min(options.batch, static_cast<int64_t>(items.size())));
   AccuracyResult result;
@@ -149,18 +150,23 @@ Result<AccuracyResult> EvaluateAccuracy(Engine& engine, std::span<const TaskItem
     const auto submitted = generator.Submit(std::move(request));
     if (!submitted) return tl::unexpected(Error(submitted.error()).In("item " + items[i].id));
   }
+  result.items.resize(items.size());
+  std::vector<uint8_t> recorded(items.size());
   for (bool running = true; running;) {
     EBB_TRY_ASSIGN(running, generator.RunStep());
+    for (size_t i = 0; i < items.size(); ++i) {
+      if (recorded[i] != 0 || !generator.has_ended(i)) continue;
+      recorded[i] = 1;
+      const Generation& generation = generator.result(i);
+      if (generation.finish_reason == FinishReason::kError) {
+        return tl::unexpected(Error(generation.error).In("item " + items[i].id));
+      }
+      result.items[i] = MakeRecord(engine, items[i], tokens[i], gold[i], generation);
+      if (on_item) on_item(i, result.items[i]);
+    }
     if (progress) {
       progress({static_cast<uint64_t>(generator.ended()), static_cast<uint64_t>(items.size())});
     }
-  }
-  for (size_t i = 0; i < items.size(); ++i) {
-    const Generation& generation = generator.result(i);
-    if (generation.finish_reason == FinishReason::kError) {
-      return tl::unexpected(Error(generation.error).In("item " + items[i].id));
-    }
-    result.items.push_back(MakeRecord(engine, items[i], tokens[i], gold[i], generation));
   }
   EBB_TRY(Summarise(&result));
   return result;

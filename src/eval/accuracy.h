@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -79,11 +80,15 @@ struct AccuracyResult {
 
 // `tokens` are those of the items, in order. An item that cannot be
 // computed ends the evaluation with its error.
+// `on_item` (may be empty) gets each item's number and record as soon as it has ended, before any
+// later error.
+using ItemSink = std::function<void(size_t item, const ItemRecord& record)>;
 [[nodiscard]] Result<AccuracyResult> EvaluateAccuracy(Engine& engine,
                                                       std::span<const TaskItem> items,
                                                       std::span<const ItemTokens> tokens,
                                                       const std::vector<std::string>& stops,
                                                       const AccuracyOptions& options,
-                                                      const ProgressSink& progress = {});
+                                                      const ProgressSink& progress = {},
+                                                      const ItemSink& on_item = {});
 
 }  // namespace ebb

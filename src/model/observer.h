@@ -54,6 +54,9 @@ class SelectionCounter final : public ForwardObserver {
 
   void OnRouting(LayerId layer, std::span<const BatchRow> rows, const Routing& routing) override;
 
+  // What another counter has counted.
+  void Add(ExpertKey key, uint64_t selections) { counts_[Index(key)] += selections; }
+
  private:
   size_t Index(ExpertKey key) const {
     return static_cast<size_t>(key.layer.value * experts_ + key.expert.value);
