@@ -22,7 +22,8 @@ struct PlotSeries {
   PlotColour colour = PlotColour::kBlue;
   PlotMarker marker = PlotMarker::kCircle;
   PlotLine line = PlotLine::kSolid;
-  bool bold = false;  // drawn thicker, and over the others
+  bool bold = false;                              // drawn thicker, and over the others
+  std::vector<std::pair<double, double>> ranges;  // of y, drawn as a bar at each point; empty: none
 };
 
 struct PlotPanel {
@@ -36,7 +37,8 @@ struct PlotPanel {
 
 struct Plot {
   std::vector<PlotPanel> panels;
-  int columns = 2;  // panels side by side
+  int columns = 2;      // panels side by side
+  bool themed = false;  // takes text colour and background from the page around it
 };
 
 // A complete SVG document.

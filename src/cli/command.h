@@ -32,6 +32,7 @@ void AddTokenize(CLI::App& app, CommandBody& body);
 void AddCodec(CLI::App& app, CommandBody& body);
 void AddGrade(CLI::App& app, CommandBody& body);
 void AddEval(CLI::App& app, CommandBody& body);
+void AddRouter(CLI::App& app, CommandBody& body);
 void AddBench(CLI::App& app, CommandBody& body);
 void AddBenchGemv(CLI::App& bench, CommandBody& body);
 void AddBenchStream(CLI::App& bench, CommandBody& body);

@@ -40,6 +40,7 @@ class Planner {
     const KvLayout layout(files.source->config());
     plan_.kv_bytes =
         layout.BytesFor(limits.max_positions) * static_cast<uint64_t>(limits.max_sequences);
+    plan_.reserved_bytes = limits.reserved_bytes;
   }
 
   // A plan with this much for a step's rows and for decoding, and the least cache of experts.
@@ -78,9 +79,10 @@ class Planner {
 std::string MemoryPlan::ToString() const {
   return fmt::format(
       "weights {}, files and tokenizer {}, buffers {}, KV cache {}, decoded experts {}, cached "
-      "experts {}",
+      "experts {}{}",
       FormatSize(weights_bytes), FormatSize(files_bytes), FormatSize(decoder_bytes),
-      FormatSize(kv_bytes), FormatSize(slots_bytes), FormatSize(cache_bytes));
+      FormatSize(kv_bytes), FormatSize(slots_bytes), FormatSize(cache_bytes),
+      reserved_bytes == 0 ? "" : ", replaced experts " + FormatSize(reserved_bytes));
 }
 
 Result<MemoryPlan> PlanMemory(const ModelFiles& files, uint64_t tokenizer_bytes,
