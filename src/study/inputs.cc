@@ -68,7 +68,17 @@ Result<StudyData> LoadData(const DataSetSpec& spec, const SideFiles& side_files,
   EBB_TRY_ASSIGN(data.items, ParseTaskItems(text, spec.file, spec.task, spec.format, spec.limit));
   data.rows = DataRows(text, spec.limit);
   EBB_CHECK(data.rows.size() == data.items.size());
-  EBB_TRY_ASSIGN(const PromptMaker prompts, PromptMaker::Create(side_files, tokenizer, spec.chat));
+  PromptTemplate texts;
+  if (!spec.prompt_template.empty()) {
+    EBB_TRY_ASSIGN(const std::string json, ReadTextFile(spec.prompt_template, kMaxDataBytes));
+    EBB_TRY_ASSIGN(texts, ParsePromptTemplate(json, spec.prompt_template));
+  }
+  std::vector<TaskItem> shots;
+  if (!spec.shots.empty()) {
+    EBB_TRY_ASSIGN(shots, ReadTaskItems(spec.shots, spec.task, spec.format, 0));
+  }
+  EBB_TRY_ASSIGN(const PromptMaker prompts, PromptMaker::Create(side_files, tokenizer, spec.chat,
+                                                                std::move(texts), shots));
   data.stops = prompts.stops();
   std::string all_rows;
   std::string all_prompts;
@@ -89,17 +99,16 @@ Result<StudyData> LoadData(const DataSetSpec& spec, const SideFiles& side_files,
 
 Result<EngineLimits> Limits(const StudyInputs& inputs) {
   EngineLimits limits;
-  const bool inside = std::any_of(inputs.cells.cells.begin(), inputs.cells.cells.end(),
-                                  [](const Cell& cell) { return cell.inside; });
   for (const StudyData& data : inputs.data) {
     AccuracyOptions options;
     options.new_tokens = data.spec.new_tokens;
     options.batch = data.spec.batch;
     auto answers = AccuracyLimits(inputs.config, data.items, data.tokens, options);
     if (!answers) return tl::unexpected(Error(answers.error()).In(data.spec.file));
+    // Twice: of the cell and of what it is compared with.
     const EngineLimits texts = LikelihoodLimits(
         inputs.config, data.texts,
-        std::min(data.spec.batch, static_cast<int64_t>(data.items.size())) * (inside ? 2 : 1));
+        2 * std::min(data.spec.batch, static_cast<int64_t>(data.items.size())));
     for (const EngineLimits& part : {*answers, texts}) {
       limits.max_positions = std::max(limits.max_positions, part.max_positions);
       limits.max_sequences = std::max(limits.max_sequences, part.max_sequences);

@@ -1,6 +1,7 @@
-// The divergence of cells from the unperturbed model, item by item. What the unperturbed model says
-// is computed once for an item and kept while memory lasts, however many cells are compared with
-// it.
+// The divergence of cells from the unperturbed model, item by item, and what happens inside. What
+// the unperturbed model says is computed once for an item and kept while memory lasts, however many
+// cells are compared with it; its residual streams are not kept, so that looking inside takes a
+// second run of it.
 //
 // An item's figures depend on the cell and the item alone. Not thread-safe.
 #pragma once
@@ -8,6 +9,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -15,6 +17,7 @@
 #include "base/error.h"
 #include "engine/engine.h"
 #include "eval/injection.h"
+#include "eval/inside.h"
 #include "study/inputs.h"
 
 namespace ebb {
@@ -28,11 +31,15 @@ struct ItemDivergence {
   int64_t agreements = 0;
   double sum_nll = 0;
   std::vector<float> token_kl;
+  std::optional<InsideItem> inside;
 };
 
 class KlMeter {
  public:
-  // `engine` and `inputs` must outlive it; at most `reference_bytes` of logits are kept.
+  using Sink = std::function<Status(std::vector<ItemDivergence>)>;
+
+  // `engine` and `inputs` must outlive it; at most `reference_bytes` of logits are kept (of one
+  // group of items in any case). The engine must have room for two batches.
   KlMeter(Engine& engine, const StudyInputs& inputs, uint64_t reference_bytes)
       : engine_(engine), inputs_(inputs), budget_bytes_(reference_bytes) {}
 
@@ -41,25 +48,25 @@ class KlMeter {
 
   // Gives each group of items to `sink` as it is finished; an error of it ends the measurement.
   // Leaves the engine with its own weights.
-  [[nodiscard]] Status Run(size_t data, std::span<const int64_t> items,
-                           const InjectedExperts& cell,
-                           const std::function<Status(std::vector<ItemDivergence>)>& sink);
+  [[nodiscard]] Status Run(size_t data, std::span<const int64_t> items, const InjectedExperts& cell,
+                           bool inside, const Sink& sink);
 
  private:
+  struct Group;
   using LogitsOfItem = std::vector<float>;  // [scored tokens, vocab]
 
-  Status ReadReference(const StudyData& data, size_t data_index, std::span<const int64_t> items);
-  void MakeRoom(uint64_t bytes);
-  // Runs the items' texts through the engine as it is; `sink` gets the logits after each token
-  // that predicts a scored one.
-  Status Read(const StudyData& data, std::span<const int64_t> items,
-              const std::function<void(size_t which, size_t scored, std::span<const float>)>& sink);
+  Status RunGroup(Group* group, const InjectedExperts& cell, bool inside);
+  // Makes place for a group's logits; true if some of them are not there yet.
+  bool Reserve(const Group& group);
+  float* ReferenceRow(const Group& group, size_t text, size_t token);
 
   Engine& engine_;
   const StudyInputs& inputs_;
   const uint64_t budget_bytes_;
   std::map<std::pair<size_t, int64_t>, LogitsOfItem> references_;  // by data set and item
   uint64_t held_bytes_ = 0;
+  std::vector<float> p_;
+  std::vector<float> q_;
 };
 
 }  // namespace ebb

@@ -129,7 +129,8 @@ Status StudyStore::CheckStudy(const StudyInputs& inputs) {
   }
   EBB_TRY_ASSIGN(SqlStatement stored,
                  database_->Prepare("SELECT task, data_hash, template_hash, chat, new_tokens, "
-                                    "kl_items, data_id FROM data WHERE name = ?"));
+                                    "kl_items, data_id, temperature, top_k, top_p, "
+                                    "sampling_seed FROM data WHERE name = ?"));
   for (size_t d = 0; d < inputs.data.size(); ++d) {
     const StudyData& data = inputs.data[d];
     const std::array<SqlValue, 1> name = {data.spec.name};
@@ -145,6 +146,12 @@ Status StudyStore::CheckStudy(const StudyInputs& inputs) {
       return refuse(what + " allows answers of another length");
     }
     if (stored.Integer(5) != data.kl_items) return refuse(what + " has another kl_items");
+    const SamplingOptions& sampling = data.spec.sampling;
+    if (stored.Real(7) != sampling.temperature || stored.Integer(8) != sampling.top_k ||
+        stored.Real(9) != sampling.top_p ||
+        stored.Integer(10) != static_cast<int64_t>(sampling.seed)) {
+      return refuse(what + " is sampled otherwise");
+    }
   }
   return {};
 }
@@ -161,18 +168,19 @@ Status StudyStore::WriteStudy(const StudyInputs& inputs) {
 Status StudyStore::WriteData(const StudyInputs& inputs) {
   EBB_TRY_ASSIGN(
       SqlStatement insert,
-      database_->Prepare("INSERT OR IGNORE INTO data VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)"));
+      database_->Prepare("INSERT OR IGNORE INTO data VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"));
   EBB_TRY_ASSIGN(SqlStatement insert_item,
                  database_->Prepare("INSERT OR IGNORE INTO item VALUES(?,?,?,?,?,?,?,?,?)"));
   for (size_t d = 0; d < inputs.data.size(); ++d) {
     const StudyData& data = inputs.data[d];
     const auto id = static_cast<int64_t>(d);
     const auto items = static_cast<int64_t>(data.items.size());
-    EBB_TRY(insert.Run(std::array<SqlValue, 14>{
+    EBB_TRY(insert.Run(std::array<SqlValue, 15>{
         id, data.spec.name, std::string(TaskName(data.spec.task)), data.spec.file, data.data_hash,
         data.template_hash, int64_t{data.spec.chat},
-        std::string(AnswerFormatName(data.spec.format)), data.spec.new_tokens, 0.0, int64_t{0}, 1.0,
-        items, data.kl_items}));
+        std::string(AnswerFormatName(data.spec.format)), data.spec.new_tokens, data.spec.sampling.temperature,
+        data.spec.sampling.top_k, data.spec.sampling.top_p,
+        static_cast<int64_t>(data.spec.sampling.seed), items, data.kl_items}));
     for (size_t i = 0; i < data.items.size(); ++i) {
       const TaskItem& item = data.items[i];
       EBB_TRY(insert_item.Run(std::array<SqlValue, 9>{
@@ -228,7 +236,7 @@ Status StudyStore::WriteExperiments(const StudyInputs& inputs) {
     while (inputs.file.data[static_cast<size_t>(data)].name != experiment.data) ++data;
     EBB_TRY(insert.Run(std::array<SqlValue, 6>{
         id, experiment.name, experiment.about, data,
-        std::string(ComparisonName(experiment.compare)),
+        std::string(ContrastName(experiment.compare)),
         experiment.where ? experiment.where->text : std::string()}));
     for (const CellOfExperiment& member : inputs.cells.experiments[e]) {
       EBB_TRY(insert_cell.Run(std::array<SqlValue, 3>{id, cell_ids_[member.cell], member.arm}));

@@ -16,15 +16,15 @@ namespace {
 constexpr uint64_t kMaxFileBytes = uint64_t{16} << 20;
 constexpr int64_t kMany = int64_t{1} << 30;
 
-struct NamedComparison {
-  Comparison comparison;
+struct NamedContrast {
+  Contrast comparison;
   std::string_view name;
 };
-constexpr std::array<NamedComparison, 5> kComparisons = {{{Comparison::kBaseline, "baseline"},
-                                                          {Comparison::kLayers, "layers"},
-                                                          {Comparison::kCodecs, "codecs"},
-                                                          {Comparison::kNull, "null"},
-                                                          {Comparison::kSeeds, "seeds"}}};
+constexpr std::array<NamedContrast, 5> kContrasts = {{{Contrast::kBaseline, "baseline"},
+                                                          {Contrast::kLayers, "layers"},
+                                                          {Contrast::kCodecs, "codecs"},
+                                                          {Contrast::kNull, "null"},
+                                                          {Contrast::kSeeds, "seeds"}}};
 
 std::string_view Trimmed(std::string_view text) {
   while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front()))) {
@@ -80,6 +80,16 @@ Result<DataSetSpec> ReadData(TomlTable& table) {
                  table.Integer("new_tokens", 1, kMany, DefaultNewTokens(data.task)));
   EBB_TRY_ASSIGN(data.batch, table.Integer("batch", 1, 4096, 32));
   EBB_TRY_ASSIGN(data.kl_items, table.Integer("kl_items", 0, kMany, 0));
+  EBB_TRY_ASSIGN(data.sampling.temperature, table.Number("temperature", 0, 100, 0));
+  EBB_TRY_ASSIGN(data.sampling.top_k, table.Integer("top_k", 0, kMany, 0));
+  EBB_TRY_ASSIGN(data.sampling.top_p, table.Number("top_p", 0, 1, 1));
+  EBB_TRY_ASSIGN(const int64_t seed, table.Integer("sampling_seed", 0, INT64_MAX, 0));
+  data.sampling.seed = static_cast<uint64_t>(seed);
+  EBB_TRY_ASSIGN(data.prompt_template, table.Text("template", ""));
+  EBB_TRY_ASSIGN(data.shots, table.Text("shots", ""));
+  for (std::string* path : {&data.prompt_template, &data.shots}) {
+    if (!path->empty()) *path = Located(table.file(), *path);
+  }
   EBB_TRY(table.Finish());
   return data;
 }
@@ -126,7 +136,7 @@ Result<ExperimentSpec> ReadExperiment(TomlTable& table) {
     experiment.where = std::move(*filter);
   }
   EBB_TRY_ASSIGN(const std::string compare, table.Text("compare", "baseline"));
-  const auto comparison = ComparisonFromName(compare);
+  const auto comparison = ContrastFromName(compare);
   if (!comparison) {
     return table.Mistake(
         "compare", fmt::format("\"{}\" is no comparison; there are: baseline, layers, codecs, "
@@ -137,7 +147,7 @@ Result<ExperimentSpec> ReadExperiment(TomlTable& table) {
   if (experiment.codecs.empty() && experiment.inject.empty()) {
     return table.Mistake("codecs", "name a codec here, or cells with inject");
   }
-  if (experiment.compare == Comparison::kSeeds && experiment.seeds.size() % 2 != 0) {
+  if (experiment.compare == Contrast::kSeeds && experiment.seeds.size() % 2 != 0) {
     return table.Mistake("seeds", "compare = \"seeds\" needs an even number of them");
   }
   EBB_TRY(table.Finish());
@@ -172,15 +182,15 @@ Status CheckNames(const TomlTable& document, const StudyFile& study) {
 
 }  // namespace
 
-std::string_view ComparisonName(Comparison comparison) {
-  for (const NamedComparison& named : kComparisons) {
+std::string_view ContrastName(Contrast comparison) {
+  for (const NamedContrast& named : kContrasts) {
     if (named.comparison == comparison) return named.name;
   }
   return "";
 }
 
-std::optional<Comparison> ComparisonFromName(std::string_view name) {
-  for (const NamedComparison& named : kComparisons) {
+std::optional<Contrast> ContrastFromName(std::string_view name) {
+  for (const NamedContrast& named : kContrasts) {
     if (named.name == name) return named.comparison;
   }
   return std::nullopt;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "engine/sampler.h"
 #include "eval/task_items.h"
 
 namespace ebb {
@@ -26,12 +27,15 @@ struct DataSetSpec {
   int64_t new_tokens = 256;
   int64_t batch = 32;
   int64_t kl_items = 0;
+  SamplingOptions sampling;
+  std::string prompt_template;  // a file; empty: the built-in template
+  std::string shots;            // likewise: none
 };
 
 // What an experiment's statistics are.
-enum class Comparison { kBaseline, kLayers, kCodecs, kNull, kSeeds };
-[[nodiscard]] std::string_view ComparisonName(Comparison comparison);
-[[nodiscard]] std::optional<Comparison> ComparisonFromName(std::string_view name);
+enum class Contrast { kBaseline, kLayers, kCodecs, kNull, kSeeds };
+[[nodiscard]] std::string_view ContrastName(Contrast comparison);
+[[nodiscard]] std::optional<Contrast> ContrastFromName(std::string_view name);
 
 // "steps >= 3": on a field of an item's row in the data.
 struct ItemFilter {
@@ -60,7 +64,7 @@ struct ExperimentSpec {
   std::vector<uint64_t> seeds = {0};
   std::vector<std::vector<std::string>> inject;
   std::optional<ItemFilter> where;
-  Comparison compare = Comparison::kBaseline;
+  Contrast compare = Contrast::kBaseline;
   int64_t line = 0;  // in the study file
 };
 

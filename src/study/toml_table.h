@@ -2,6 +2,7 @@
 #pragma once
 
 #define TOML_EXCEPTIONS 0
+#define TOML_HEADER_ONLY 1
 #include <toml++/toml.h>
 
 #include <cmath>
@@ -55,6 +56,17 @@ class TomlTable {
     const auto value = node->value_exact<int64_t>();
     if (!value || *value < min || *value > max) {
       return Mistake(node, field, fmt::format("it must be a whole number of {} to {}", min, max));
+    }
+    return *value;
+  }
+
+  // Whole numbers count as numbers.
+  Result<double> Number(const char* field, double min, double max, double fallback) {
+    const toml::node* node = Take(field);
+    if (node == nullptr) return fallback;
+    const auto value = node->value<double>();
+    if (!node->is_number() || !value || !(*value >= min && *value <= max)) {
+      return Mistake(node, field, fmt::format("it must be a number of {} to {}", min, max));
     }
     return *value;
   }

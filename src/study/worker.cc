@@ -10,10 +10,6 @@
 namespace ebb {
 namespace {
 
-SqlValue OrNull(const std::optional<double>& value) {
-  return value ? SqlValue(*value) : SqlValue(std::monostate());
-}
-
 // The specification cut into one a layer with its experts by id: chosen by the coordinator, which
 // knows what the routers select.
 std::vector<InjectionSpec> ByLayer(const InjectionSpec& spec, const std::vector<ExpertKey>& keys) {
@@ -52,16 +48,14 @@ ResultRow ErrorRow(int64_t cell, int64_t position, const std::string& spec,
   const double count = std::max(1.0, static_cast<double>(weights));
   ResultRow row;
   row.table = ResultTable::kError;
-  row.values = {cell,
-                position,
-                spec,
-                static_cast<int64_t>(experts),
-                static_cast<int64_t>(weights),
-                has_bits ? SqlValue(static_cast<int64_t>(std::llround(bits / 8)))
-                         : SqlValue(std::monostate()),
-                has_bits ? SqlValue(bits / count) : SqlValue(std::monostate()),
-                std::sqrt(squares / count),
-                OrNull(max_error)};
+  row.values = {cell, position, spec, static_cast<int64_t>(experts), static_cast<int64_t>(weights)};
+  row.values.resize(9);  // what is not set stays NULL
+  if (has_bits) {
+    row.values[5] = static_cast<int64_t>(std::llround(bits / 8));
+    row.values[6] = bits / count;
+  }
+  row.values[7] = std::sqrt(squares / count);
+  if (max_error) row.values[8] = *max_error;
   return row;
 }
 
@@ -75,6 +69,24 @@ ResultRow KlRow(int64_t cell, const ItemDivergence& item) {
   return row;
 }
 
+// A row a layer. A layer without a router has no flips and nothing carried.
+void AddInsideRows(int64_t cell, const ItemDivergence& item, const ModelConfig& config,
+                   std::vector<ResultRow>* rows) {
+  for (size_t l = 0; l < item.inside->layers.size(); ++l) {
+    const InsideSums& sums = item.inside->layers[l];
+    const auto layer = static_cast<int64_t>(l);
+    ResultRow row;
+    row.table = ResultTable::kInside;
+    row.values = {cell, item.item, layer, item.inside->tokens, sums.drift};
+    row.values.resize(7);
+    if (config.IsMoeLayer({static_cast<int32_t>(l)})) {
+      row.values[5] = sums.flips;
+      row.values[6] = sums.carried;
+    }
+    rows->push_back(std::move(row));
+  }
+}
+
 ResultRow AnswerRow(int64_t cell, int64_t item, const ItemRecord& record) {
   const auto flag = [](bool value) { return SqlValue(int64_t{value}); };
   const GradeResult& grade = record.grade;
@@ -86,8 +98,7 @@ ResultRow AnswerRow(int64_t cell, int64_t item, const ItemRecord& record) {
                 FinishReasonName(record.stop),
                 record.text,
                 std::string(ExtractionTierName(grade.tier)),
-                grade.tier == ExtractionTier::kNone ? SqlValue(std::monostate())
-                                                    : SqlValue(grade.extracted),
+                std::monostate(),
                 std::string(CompareRuleName(grade.rule)),
                 flag(grade.equal),
                 flag(grade.ica),
@@ -95,6 +106,7 @@ ResultRow AnswerRow(int64_t cell, int64_t item, const ItemRecord& record) {
                 flag(record.truncated),
                 flag(record.empty),
                 flag(record.looping)};
+  if (grade.tier != ExtractionTier::kNone) row.values[6] = grade.extracted;
   return row;
 }
 
@@ -188,10 +200,13 @@ Status StudyWorker::PrepareCell(const Unit& unit, const RowSink& sink) {
 
 Status StudyWorker::MeasureKl(const Unit& unit, const RowSink& sink) {
   EBB_TRY(PrepareCell(unit, sink));
-  return kl_->Run(static_cast<size_t>(unit.data), unit.items, prepared_,
-                  [&](std::vector<ItemDivergence> items) {
+  return kl_->Run(static_cast<size_t>(unit.data), unit.items, prepared_, unit.inside,
+                  [&](const std::vector<ItemDivergence>& items) {
                     std::vector<ResultRow> rows;
-                    for (const ItemDivergence& item : items) rows.push_back(KlRow(unit.cell, item));
+                    for (const ItemDivergence& item : items) {
+                      rows.push_back(KlRow(unit.cell, item));
+                      if (item.inside) AddInsideRows(unit.cell, item, inputs_.config, &rows);
+                    }
                     return sink(std::move(rows));
                   });
 }
@@ -208,6 +223,7 @@ Status StudyWorker::MeasureAnswers(const Unit& unit, const RowSink& sink) {
   AccuracyOptions options;
   options.new_tokens = data.spec.new_tokens;
   options.batch = data.spec.batch;
+  options.sampling = data.spec.sampling;
   prepared_.Install(*engine_);
   const auto result = EvaluateAccuracy(
       *engine_, items, tokens, data.stops, options, {}, [&](size_t i, const ItemRecord& record) {
