@@ -162,7 +162,7 @@ Result<AccuracyResult> EvaluateAccuracy(Engine& engine, std::span<const TaskItem
         return tl::unexpected(Error(generation.error).In("item " + items[i].id));
       }
       result.items[i] = MakeRecord(engine, items[i], tokens[i], gold[i], generation);
-      if (on_item) on_item(i, result.items[i]);
+      if (on_item) EBB_TRY(on_item(i, result.items[i]));
     }
     if (progress) {
       progress({static_cast<uint64_t>(generator.ended()), static_cast<uint64_t>(items.size())});

@@ -81,8 +81,8 @@ struct AccuracyResult {
 // `tokens` are those of the items, in order. An item that cannot be
 // computed ends the evaluation with its error.
 // `on_item` (may be empty) gets each item's number and record as soon as it has ended, before any
-// later error.
-using ItemSink = std::function<void(size_t item, const ItemRecord& record)>;
+// later error; an error of its own ends the evaluation.
+using ItemSink = std::function<Status(size_t item, const ItemRecord& record)>;
 [[nodiscard]] Result<AccuracyResult> EvaluateAccuracy(Engine& engine,
                                                       std::span<const TaskItem> items,
                                                       std::span<const ItemTokens> tokens,
