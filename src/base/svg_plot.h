@@ -23,7 +23,8 @@ struct PlotSeries {
   PlotMarker marker = PlotMarker::kCircle;
   PlotLine line = PlotLine::kSolid;
   bool bold = false;                              // drawn thicker, and over the others
-  std::vector<std::pair<double, double>> ranges;  // of y, drawn as a bar at each point; empty: none
+  // Of y, drawn as a bar at each point; empty: none.
+  std::vector<std::pair<double, double>> ranges = {};
 };
 
 struct PlotPanel {

@@ -65,7 +65,7 @@ TEST(SvgPlotTest, DrawsIntervalsAndTakesThePagesColours) {
   PlotSeries series;
   series.name = "ICA";
   series.points = {{0.1, 0.5}, {0.2, 0.25}};
-  series.ranges = {{0.4, 0.6}, {0.2, 0.3}};
+  series.ranges = {{0.4, 0.5}, {0.2, 0.3}};
   Plot plot;
   plot.panels = {{"P", "rate", "share", {series}}};
   const std::string plain = RenderSvg(plot);
