@@ -1,8 +1,8 @@
 // ebb study: what error in experts does to accuracy, over many cells.
 #include <unistd.h>
 
-#include <chrono>
 #include <cstdio>
+#include <filesystem>
 #include <memory>
 
 #include "base/file.h"
@@ -10,6 +10,7 @@
 #include "cli/command.h"
 #include "study/coordinator.h"
 #include "study/inputs.h"
+#include "study/preset.h"
 #include "study/status.h"
 #include "study/store.h"
 #include "study/study_file.h"
@@ -23,6 +24,15 @@ struct RunOptions {
   std::string memory;
   int threads = 0;
   bool json = false;
+};
+
+struct InitOptions {
+  std::string preset = "paper";
+  std::string model;
+  std::string task = "arith";
+  std::string data;
+  std::string math;
+  std::string out;
 };
 
 struct StatusOptions {
@@ -153,7 +163,9 @@ Result<int> ShowStatus(const StatusOptions& options) {
   EBB_TRY_ASSIGN(const auto database, OpenStudyDatabase(file.database));
   EBB_TRY_ASSIGN(const StudyStatus status, ReadStudyStatus(*database));
   std::string hash;
-  if (options.hash) EBB_TRY_ASSIGN(hash, ContentHash(*database));
+  if (options.hash) {
+    EBB_TRY_ASSIGN(hash, ContentHash(*database));
+  }
   if (options.json) {
     OrderedJson json = ToJson(status);
     if (options.hash) json["content_hash"] = hash;
@@ -163,6 +175,75 @@ Result<int> ShowStatus(const StatusOptions& options) {
     if (options.hash) fmt::print("content {}\n", hash);
   }
   return kExitDone;
+}
+
+// The items that a model brings along, if the task is its own.
+Result<std::string> DataFor(const InitOptions& options, Task task) {
+  if (!options.data.empty()) return options.data;
+  const std::filesystem::path model(options.model);
+  const auto folder = IsDirectory(options.model) ? model : model.parent_path();
+  const std::string path = (folder / "heldout.jsonl").string();
+  if (task == Task::kArith && FileExists(path)) return path;
+  return UsageError("--data", fmt::format("name the file with the problems of {}", TaskName(task)));
+}
+
+Result<int> Init(const InitOptions& options) {
+  PresetOptions preset;
+  const auto task = TaskFromName(options.task);
+  if (!task || IsLikelihoodTask(*task)) {
+    return UsageError("--task", "it must be gsm8k, math or arith");
+  }
+  preset.task = *task;
+  preset.model = options.model;
+  preset.math = options.math;
+  preset.study_path = options.out;
+  EBB_TRY_ASSIGN(preset.data, DataFor(options, *task));
+  if (!options.out.ends_with(".toml")) {
+    std::error_code error;
+    std::filesystem::create_directories(options.out, error);
+    if (error) return MakeError(ErrorCode::kIo, options.out, "cannot make it: {}", error.message());
+    preset.study_path = (std::filesystem::path(options.out) / "study.toml").string();
+  }
+  if (FileExists(preset.study_path)) {
+    return MakeError(ErrorCode::kIo, preset.study_path,
+                     "it is there already: remove it, or name another file");
+  }
+  EBB_TRY_ASSIGN(const std::string text, PaperPreset(preset));
+  // What is written must be a study that this model can run.
+  EBB_TRY_ASSIGN(StudyFile file, ParseStudyFile(text, preset.study_path));
+  EBB_TRY_ASSIGN(const StudyInputs inputs, LoadStudyInputs(std::move(file)));
+  EBB_TRY_ASSIGN(AtomicFile out, AtomicFile::Create(preset.study_path));
+  EBB_TRY(out.Append(text));
+  EBB_TRY(out.Commit());
+  fmt::print("{}: {} experiments, {} cells\n", preset.study_path, inputs.file.experiments.size(),
+             inputs.cells.cells.size());
+  return kExitDone;
+}
+
+void AddStudyInit(CLI::App& study, CommandBody& body) {
+  CLI::App* command = study.add_subcommand("init", "Write a study file to start from");
+  const auto options = std::make_shared<InitOptions>();
+  command->add_option("--preset", options->preset, "paper: the experiments of arXiv 2509.07727")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"paper"}));
+  command->add_option("--model", options->model, "An .ebb file, or a checkpoint folder")
+      ->required()
+      ->type_name("MODEL");
+  command->add_option("--task", options->task, "gsm8k, math, or arith (the shipped model's)")
+      ->capture_default_str()
+      ->type_name("TASK");
+  command
+      ->add_option("--data", options->data,
+                   "Its problems, one object a line (default for arith: heldout.jsonl next to the "
+                   "model)")
+      ->type_name("FILE");
+  command->add_option("--math", options->math, "Problems of MATH, for T8 and T9")
+      ->type_name("FILE");
+  command
+      ->add_option("-o,--out", options->out, "The study file, or a folder for it")
+      ->required()
+      ->type_name("STUDY.toml|DIR");
+  command->callback([options, &body] { body = [options] { return Init(*options); }; });
 }
 
 void AddStudyRun(CLI::App& study, CommandBody& body) {
@@ -196,6 +277,7 @@ void AddStudy(CLI::App& app, CommandBody& body) {
   CLI::App* study =
       app.add_subcommand("study", "What error in experts does to accuracy, over many cells");
   study->require_subcommand(1);
+  AddStudyInit(*study, body);
   AddStudyRun(*study, body);
   AddStudyStatus(*study, body);
 }

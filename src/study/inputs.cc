@@ -75,7 +75,8 @@ Result<StudyData> LoadData(const DataSetSpec& spec, const SideFiles& side_files,
   }
   std::vector<TaskItem> shots;
   if (!spec.shots.empty()) {
-    EBB_TRY_ASSIGN(shots, ReadTaskItems(spec.shots, spec.task, spec.format, 0));
+    // Read as for likelihood: an example needs a solution, not an answer to grade against.
+    EBB_TRY_ASSIGN(shots, ReadTaskItems(spec.shots, Task::kKl, spec.format, 0));
   }
   EBB_TRY_ASSIGN(const PromptMaker prompts, PromptMaker::Create(side_files, tokenizer, spec.chat,
                                                                 std::move(texts), shots));
