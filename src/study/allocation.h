@@ -24,9 +24,9 @@ struct Allocation {
   double cost = 0;
 };
 
-// For each group one of its choices, with the sum of bytes at most `budget` and the sum of costs the
-// least that the groups' lower convex hulls allow, plus at most what one step along one hull costs.
-// Numbers are finite. kOutOfMemory if even the smallest choices take more than the budget.
+// For each group one of its choices, with the sum of bytes at most `budget` and the sum of costs
+// the least that the groups' lower convex hulls allow, plus at most what one step along one hull
+// costs. Numbers are finite. kOutOfMemory if even the smallest choices take more than the budget.
 [[nodiscard]] Result<Allocation> Allocate(std::span<const std::vector<AllocationChoice>> groups,
                                           double budget);
 

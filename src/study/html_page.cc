@@ -83,9 +83,8 @@ void HtmlPage::Table(const HtmlTable& table) {
   body_ += "</caption>\n<thead><tr>";
   std::vector<bool> is_text(table.header.size(), false);
   for (size_t c = 0; c < table.header.size(); ++c) {
-    is_text[c] = std::any_of(table.rows.begin(), table.rows.end(), [&](const auto& row) {
-      return c < row.size() && IsText(row[c]);
-    });
+    is_text[c] = std::any_of(table.rows.begin(), table.rows.end(),
+                             [&](const auto& row) { return c < row.size() && IsText(row[c]); });
     body_ += fmt::format("<th scope=\"col\"{}>{}</th>", is_text[c] ? " class=\"text\"" : "",
                          HtmlEscape(table.header[c]));
   }
@@ -129,7 +128,8 @@ std::string HtmlPage::Render() const {
   return fmt::format(
       "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n"
       "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\">\n"
-      "<title>{0}</title>\n<style>{1}</style></head>\n<body><main>\n<h1>{0}</h1>\n<nav>\n{2}</nav>\n"
+      "<title>{0}</title>\n<style>{1}</style></head>\n<body><main>\n<h1>{0}</h1>\n<nav>\n{2}</"
+      "nav>\n"
       "{3}</main></body></html>\n",
       title, kStyle, nav, body_);
 }

@@ -171,8 +171,7 @@ Result<DivergenceFit> FitDivergence(std::span<const DivergencePoint> points,
       fitted.raw = std::exp(of->second.y);
       fitted.coefficient = std::exp(mean->second + (of->second.y - mean->second) * kept);
     } else if (!target.expert) {
-      return MakeError(ErrorCode::kInvalidArgument,
-                       fmt::format("layer {}", target.layer.value),
+      return MakeError(ErrorCode::kInvalidArgument, fmt::format("layer {}", target.layer.value),
                        "the study has not measured it: add cells with a rel: bound of a codec that "
                        "guarantees it, for the layer or its experts, and run the study");
     }

@@ -34,9 +34,9 @@ struct DivergencePoint {
 
 struct FittedTarget {
   PlanTarget target;
-  int64_t bounds = 0;       // at which it was measured; 0: it has its layer's mean
-  double raw = 0;           // e^y: c as measured
-  double coefficient = 0;   // c after shrinkage
+  int64_t bounds = 0;      // at which it was measured; 0: it has its layer's mean
+  double raw = 0;          // e^y: c as measured
+  double coefficient = 0;  // c after shrinkage
 };
 
 struct DivergenceFit {
