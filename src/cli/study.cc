@@ -8,12 +8,15 @@
 #include "base/file.h"
 #include "base/units.h"
 #include "cli/command.h"
+#include "study/analysis.h"
 #include "study/coordinator.h"
 #include "study/inputs.h"
 #include "study/preset.h"
+#include "study/results.h"
 #include "study/status.h"
 #include "study/store.h"
 #include "study/study_file.h"
+#include "study/tables.h"
 #include "study/transport.h"
 
 namespace ebb {
@@ -33,6 +36,12 @@ struct InitOptions {
   std::string data;
   std::string math;
   std::string out;
+};
+
+struct TablesOptions {
+  std::string study;
+  std::string out;
+  bool json = false;
 };
 
 struct StatusOptions {
@@ -75,8 +84,8 @@ int Report(const RunOptions& options, const StudyRunSummary& summary) {
 // Ranks other than 0 say nothing: rank 0 names what they could not do.
 Result<int> Serve(const RunOptions& options, const StudyRunOptions& run, Transport& transport) {
   auto file = ReadStudyFile(options.study);
-  auto inputs = file ? LoadStudyInputs(std::move(*file))
-                     : Result<StudyInputs>(tl::unexpected(file.error()));
+  auto inputs =
+      file ? LoadStudyInputs(std::move(*file)) : Result<StudyInputs>(tl::unexpected(file.error()));
   Status status;
   if (inputs) {
     status = ServeStudy(*inputs, transport, run);
@@ -220,6 +229,44 @@ Result<int> Init(const InitOptions& options) {
   return kExitDone;
 }
 
+Result<int> WriteTables(const TablesOptions& options) {
+  EBB_TRY_ASSIGN(const StudyFile file, ReadStudyFile(options.study));
+  EBB_TRY_ASSIGN(const auto database, OpenStudyDatabase(file.database));
+  EBB_TRY_ASSIGN(const StudyResults results, ReadStudyResults(*database));
+  EBB_TRY_ASSIGN(const StudyAnalysis analysis, AnalyseStudy(results));
+  EBB_TRY_ASSIGN(const auto tables, MakeStudyTables(results, analysis));
+  EBB_TRY(WriteStudyTables(tables, options.out));
+  int64_t failed = 0;
+  for (const NullCheck& check : analysis.checks) failed += check.ok() ? 0 : 1;
+  if (options.json) {
+    OrderedJson json;
+    json["folder"] = options.out;
+    json["tables"] = OrderedJson::array();
+    for (const StudyTable& table : tables) json["tables"].push_back(table.name);
+    json["arms"] = analysis.arms.size();
+    json["contrasts"] = analysis.contrasts.size();
+    json["null_checks"] = analysis.checks.size();
+    json["null_checks_failed"] = failed;
+    PrintJson(json);
+  } else {
+    fmt::print("{}: {} tables, {} arms, {} contrasts\n", options.out, tables.size(),
+               analysis.arms.size(), analysis.contrasts.size());
+    fmt::print("{} of {} checks that must come out null did not\n", failed, analysis.checks.size());
+  }
+  return kExitDone;
+}
+
+void AddStudyTables(CLI::App& study, CommandBody& body) {
+  CLI::App* command = study.add_subcommand("tables", "Write the statistics as CSV files");
+  const auto options = std::make_shared<TablesOptions>();
+  command->add_option("STUDY", options->study, "A study file (TOML)")->required();
+  command->add_option("-o,--out", options->out, "The folder for them")
+      ->required()
+      ->type_name("DIR");
+  AddJsonFlag(*command, &options->json);
+  command->callback([options, &body] { body = [options] { return WriteTables(*options); }; });
+}
+
 void AddStudyInit(CLI::App& study, CommandBody& body) {
   CLI::App* command = study.add_subcommand("init", "Write a study file to start from");
   const auto options = std::make_shared<InitOptions>();
@@ -239,8 +286,7 @@ void AddStudyInit(CLI::App& study, CommandBody& body) {
       ->type_name("FILE");
   command->add_option("--math", options->math, "Problems of MATH, for T8 and T9")
       ->type_name("FILE");
-  command
-      ->add_option("-o,--out", options->out, "The study file, or a folder for it")
+  command->add_option("-o,--out", options->out, "The study file, or a folder for it")
       ->required()
       ->type_name("STUDY.toml|DIR");
   command->callback([options, &body] { body = [options] { return Init(*options); }; });
@@ -248,12 +294,12 @@ void AddStudyInit(CLI::App& study, CommandBody& body) {
 
 void AddStudyRun(CLI::App& study, CommandBody& body) {
   CLI::App* command = study.add_subcommand(
-      "run", "Measure what is not measured yet; may be killed and started again, and started as "
-             "many ranks by mpirun or srun");
+      "run",
+      "Measure what is not measured yet; may be killed and started again, and started as "
+      "many ranks by mpirun or srun");
   const auto options = std::make_shared<RunOptions>();
   command->add_option("STUDY", options->study, "A study file (TOML)")->required();
-  command
-      ->add_option("--memory", options->memory, "Hard cap on what a process' models hold")
+  command->add_option("--memory", options->memory, "Hard cap on what a process' models hold")
       ->type_name("SIZE");
   AddThreadsOption(*command, &options->threads);
   AddJsonFlag(*command, &options->json);
@@ -280,6 +326,7 @@ void AddStudy(CLI::App& app, CommandBody& body) {
   AddStudyInit(*study, body);
   AddStudyRun(*study, body);
   AddStudyStatus(*study, body);
+  AddStudyTables(*study, body);
 }
 
 }  // namespace ebb

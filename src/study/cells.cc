@@ -9,7 +9,8 @@ namespace {
 // One cell as the file writes it, before seeds.
 struct Combination {
   std::vector<std::string> specs;
-  const char* field = "codecs";  // where a mistake in it stands
+  const char* field = "codecs";    // where a mistake in it stands
+  std::optional<int64_t> against;  // the first codec's, at the same bound, layers and experts
 };
 
 std::vector<std::string> OrOne(const std::vector<std::string>& given, const char* otherwise) {
@@ -26,12 +27,21 @@ std::vector<Combination> Combinations(const ExperimentSpec& experiment) {
           if (!bound.empty()) spec += "," + bound;
           if (layers != "all") spec += ",layers=" + layers;
           if (experts != "all") spec += ",experts=" + experts;
-          all.push_back({{spec}, "codecs"});
+          all.push_back({{spec}, "codecs", std::nullopt});
         }
       }
     }
   }
-  for (const std::vector<std::string>& specs : experiment.inject) all.push_back({specs, "inject"});
+  // Codecs are the outermost loop: what belongs to the first one stands first, in the same order.
+  const size_t of_a_codec = experiment.codecs.empty() ? 0 : all.size() / experiment.codecs.size();
+  for (size_t i = of_a_codec; i < all.size(); ++i) {
+    all[i].against = static_cast<int64_t>(i % of_a_codec);
+  }
+  const auto first = static_cast<int64_t>(all.size());
+  for (const std::vector<std::string>& specs : experiment.inject) {
+    const bool is_first = static_cast<int64_t>(all.size()) == first;
+    all.push_back({specs, "inject", is_first ? std::nullopt : std::optional<int64_t>(first)});
+  }
   return all;
 }
 
@@ -120,7 +130,7 @@ class Expander {
       auto& members = all_.experiments.back();
       const bool there = std::any_of(members.begin(), members.end(),
                                      [&](const CellOfExperiment& m) { return m.cell == index; });
-      if (!there) members.push_back({index, arm});
+      if (!there) members.push_back({index, arm, combination.against});
     }
     return {};
   }

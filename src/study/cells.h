@@ -17,8 +17,8 @@ namespace ebb {
 
 // One perturbed model on one data set.
 struct Cell {
-  std::string key;  // data set and specifications: what makes it this cell
-  size_t data = 0;  // index of its data set
+  std::string key;                   // data set and specifications: what makes it this cell
+  size_t data = 0;                   // index of its data set
   std::vector<InjectionSpec> specs;  // none: the baseline
   // For tables: of the first specification.
   std::string codec;
@@ -40,6 +40,7 @@ struct Cell {
 struct CellOfExperiment {
   size_t cell = 0;
   int64_t arm = 0;
+  std::optional<int64_t> against;  // the arm that it is compared with where codecs are
 };
 
 struct StudyCells {

@@ -71,6 +71,8 @@ class Coordinator {
     const Status status = Loop();
     EBB_TRY(Dismiss());
     EBB_TRY(Status(status));
+    last_beat_ = {};
+    EBB_TRY(Watch());  // whoever has died by now is not waited for
     summary_.items_total = scheduler_->items_total();
     summary_.items_measured = scheduler_->items_done() - first_done_;
     summary_.seconds = SecondsSince(start_);
@@ -184,6 +186,12 @@ class Coordinator {
         EBB_TRY(Write());
         return MakeError(ErrorCode::kIo, rank == 0 && transport_ == nullptr ? "" : RankName(rank),
                          "{}", message.text);
+      case MessageKind::kBeat:
+        if (message.pid != 0) {
+          remotes_[static_cast<size_t>(rank)].host = message.text;
+          remotes_[static_cast<size_t>(rank)].pid = message.pid;
+        }
+        return {};
       default:
         return {};
     }
@@ -252,7 +260,8 @@ class Coordinator {
     scheduler_->Lost(rank);
     summary_.lost_ranks.push_back(rank);
     if (options_.notice) {
-      options_.notice(fmt::format("{} died ({}): the others take its work", RankName(rank), reason));
+      options_.notice(
+          fmt::format("{} died ({}): the others take its work", RankName(rank), reason));
     }
     return store_->AddLoss(rank, remote.host, reason);
   }
@@ -280,6 +289,8 @@ class Server {
       : inputs_(inputs), transport_(transport), options_(options) {}
 
   Status Run() {
+    // Who this is, before the model is read: so that its death is noticed from now on.
+    EBB_TRY(Introduce(MessageKind::kBeat, 0));
     while (!stopped_) {
       bool any = false;
       while (true) {
@@ -338,12 +349,16 @@ class Server {
     pool.threads = options_.threads;
     pool.memory_cap_bytes = options_.memory_cap_bytes;
     EBB_TRY_ASSIGN(pool_, WorkerPool::Open(inputs_, pool));
-    Message ready;
-    ready.kind = MessageKind::kReady;
-    ready.text = HostName();
-    ready.number = pool_->size();
-    ready.pid = getpid();
-    return transport_.Send(0, Pack(ready));
+    return Introduce(MessageKind::kReady, pool_->size());
+  }
+
+  Status Introduce(MessageKind kind, int64_t workers) {
+    Message message;
+    message.kind = kind;
+    message.text = HostName();
+    message.number = workers;
+    message.pid = getpid();
+    return transport_.Send(0, Pack(message));
   }
 
   Status Watch() {
@@ -376,8 +391,7 @@ Result<StudyRunSummary> RunStudy(const StudyInputs& inputs, Transport* transport
   return Coordinator(inputs, transport, options).Run();
 }
 
-Status ServeStudy(const StudyInputs& inputs, Transport& transport,
-                  const StudyRunOptions& options) {
+Status ServeStudy(const StudyInputs& inputs, Transport& transport, const StudyRunOptions& options) {
   const Status status = Server(inputs, transport, options).Run();
   if (!status) ReportUselessRank(transport, status.error());
   return status;

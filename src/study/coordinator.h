@@ -19,9 +19,9 @@ namespace ebb {
 struct StudyRunOptions {
   int threads = 0;  // of this rank; 0: all processors
   std::optional<uint64_t> memory_cap_bytes;
-  ProgressSink progress;                                 // in items
-  std::function<void(const std::string&)> notice;        // a line for the user, as of a lost rank
-  double silence_seconds = 60;  // after which a rank counts as dead
+  ProgressSink progress;                           // in items
+  std::function<void(const std::string&)> notice;  // a line for the user, as of a lost rank
+  double silence_seconds = 60;                     // after which a rank counts as dead
 };
 
 struct StudyRunSummary {

@@ -78,8 +78,8 @@ Result<StudyData> LoadData(const DataSetSpec& spec, const SideFiles& side_files,
     // Read as for likelihood: an example needs a solution, not an answer to grade against.
     EBB_TRY_ASSIGN(shots, ReadTaskItems(spec.shots, Task::kKl, spec.format, 0));
   }
-  EBB_TRY_ASSIGN(const PromptMaker prompts, PromptMaker::Create(side_files, tokenizer, spec.chat,
-                                                                std::move(texts), shots));
+  EBB_TRY_ASSIGN(const PromptMaker prompts,
+                 PromptMaker::Create(side_files, tokenizer, spec.chat, std::move(texts), shots));
   data.stops = prompts.stops();
   std::string all_rows;
   std::string all_prompts;
@@ -107,9 +107,9 @@ Result<EngineLimits> Limits(const StudyInputs& inputs) {
     auto answers = AccuracyLimits(inputs.config, data.items, data.tokens, options);
     if (!answers) return tl::unexpected(Error(answers.error()).In(data.spec.file));
     // Twice: of the cell and of what it is compared with.
-    const EngineLimits texts = LikelihoodLimits(
-        inputs.config, data.texts,
-        2 * std::min(data.spec.batch, static_cast<int64_t>(data.items.size())));
+    const EngineLimits texts =
+        LikelihoodLimits(inputs.config, data.texts,
+                         2 * std::min(data.spec.batch, static_cast<int64_t>(data.items.size())));
     for (const EngineLimits& part : {*answers, texts}) {
       limits.max_positions = std::max(limits.max_positions, part.max_positions);
       limits.max_sequences = std::max(limits.max_sequences, part.max_sequences);

@@ -70,7 +70,7 @@ class MpiTransport final : public Transport {
       sending_.clear();
       return;
     }
-    while (!sending_.empty()) Reap();
+    while (!sending_.empty()) Reap();  // nobody is known to be dead
     MPI_Finalize();
   }
 

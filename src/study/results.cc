@@ -50,12 +50,12 @@ class Loader {
       results_.facts[row.Text(0)] = row.Text(1);
       return {};
     }));
-    EBB_TRY(ForRows(database_, "SELECT name, task, items, kl_items FROM data ORDER BY data_id",
-                    [&](SqlStatement& row) -> Status {
-                      results_.data.push_back(
-                          {row.Text(0), row.Text(1), row.Integer(2), row.Integer(3), {}});
-                      return {};
-                    }));
+    EBB_TRY(ForRows(
+        database_, "SELECT name, task, items, kl_items FROM data ORDER BY data_id",
+        [&](SqlStatement& row) -> Status {
+          results_.data.push_back({row.Text(0), row.Text(1), row.Integer(2), row.Integer(3), {}});
+          return {};
+        }));
     return ForRows(database_, "SELECT data_id, id, row FROM item ORDER BY data_id, item",
                    [&](SqlStatement& row) -> Status {
                      const auto data = static_cast<size_t>(row.Integer(0));
@@ -158,26 +158,26 @@ class Loader {
   }
 
   Status ReadAnswers() {
-    return ForRows(
-        database_,
-        "SELECT cell_id, item, ica, pia, in_format, truncated, empty, looping, tokens, "
-        "stop_reason, text FROM answer",
-        [&](SqlStatement& row) -> Status {
-          size_t i = 0;
-          CellResults* cell = CellOf(row, &i);
-          if (cell == nullptr) return Damaged("answer");
-          cell->has_answer[i] = 1;
-          cell->ica[i] = row.Integer(2) != 0;
-          cell->pia[i] = row.Integer(3) != 0;
-          cell->in_format[i] = row.Integer(4) != 0;
-          cell->failure[i] = ClassifyFailure(cell->pia[i] != 0, cell->ica[i] != 0,
-                                             row.Integer(6) != 0, row.Integer(7) != 0,
-                                             row.Integer(5) != 0);
-          const std::string output =
-              fmt::format("{}|{}|{}", row.Integer(8), row.Text(9), row.Text(10));
-          cell->answer_hash[i] = Xxh3(std::as_bytes(std::span(output.data(), output.size())));
-          return {};
-        });
+    return ForRows(database_,
+                   "SELECT cell_id, item, ica, pia, in_format, truncated, empty, looping, tokens, "
+                   "stop_reason, text FROM answer",
+                   [&](SqlStatement& row) -> Status {
+                     size_t i = 0;
+                     CellResults* cell = CellOf(row, &i);
+                     if (cell == nullptr) return Damaged("answer");
+                     cell->has_answer[i] = 1;
+                     cell->ica[i] = row.Integer(2) != 0;
+                     cell->pia[i] = row.Integer(3) != 0;
+                     cell->in_format[i] = row.Integer(4) != 0;
+                     cell->failure[i] =
+                         ClassifyFailure(cell->pia[i] != 0, cell->ica[i] != 0, row.Integer(6) != 0,
+                                         row.Integer(7) != 0, row.Integer(5) != 0);
+                     const std::string output =
+                         fmt::format("{}|{}|{}", row.Integer(8), row.Text(9), row.Text(10));
+                     cell->answer_hash[i] =
+                         Xxh3(std::as_bytes(std::span(output.data(), output.size())));
+                     return {};
+                   });
   }
 
   Status ReadExperiments() {
@@ -205,18 +205,20 @@ class Loader {
                       results_.experiments.push_back(std::move(experiment));
                       return {};
                     }));
-    return ForRows(database_,
-                   "SELECT experiment_id, cell_id, arm FROM experiment_cell ORDER BY 1, 3, 2",
-                   [&](SqlStatement& row) -> Status {
-                     const auto experiment = static_cast<size_t>(row.Integer(0));
-                     const auto cell = by_id_.find(row.Integer(1));
-                     if (experiment >= results_.experiments.size() || cell == by_id_.end()) {
-                       return Damaged("experiment_cell");
-                     }
-                     results_.experiments[experiment].members.push_back(
-                         {cell->second, row.Integer(2)});
-                     return {};
-                   });
+    return ForRows(
+        database_,
+        "SELECT experiment_id, cell_id, arm, against FROM experiment_cell ORDER BY 1, 3, 2",
+        [&](SqlStatement& row) -> Status {
+          const auto experiment = static_cast<size_t>(row.Integer(0));
+          const auto cell = by_id_.find(row.Integer(1));
+          if (experiment >= results_.experiments.size() || cell == by_id_.end()) {
+            return Damaged("experiment_cell");
+          }
+          ExperimentMember member = {cell->second, row.Integer(2), std::nullopt};
+          if (!row.IsNull(3)) member.against = row.Integer(3);
+          results_.experiments[experiment].members.push_back(member);
+          return {};
+        });
   }
 
   Status ReadRouter() {

@@ -50,6 +50,7 @@ struct CellResults {
 struct ExperimentMember {
   size_t cell = 0;  // index in StudyResults::cells
   int64_t arm = 0;
+  std::optional<int64_t> against;  // another arm
 };
 
 struct ExperimentResults {

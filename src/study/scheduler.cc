@@ -51,9 +51,9 @@ Status Scheduler::PlanRouter() {
   for (size_t d = 0; d < inputs_.data.size(); ++d) {
     const auto items = static_cast<int64_t>(inputs_.data[d].items.size());
     const int64_t blocks = (items + kRouterBlockItems - 1) / kRouterBlockItems;
-    EBB_TRY_ASSIGN(const std::vector<uint8_t> present,
-                   store_.Present(ResultTable::kRouter, static_cast<int64_t>(d),
-                                  static_cast<size_t>(blocks)));
+    EBB_TRY_ASSIGN(
+        const std::vector<uint8_t> present,
+        store_.Present(ResultTable::kRouter, static_cast<int64_t>(d), static_cast<size_t>(blocks)));
     Unit unit;
     unit.kind = UnitKind::kRouter;
     unit.data = static_cast<int64_t>(d);
@@ -136,9 +136,8 @@ void Scheduler::AddUnits(Unit unit, std::vector<int64_t> items, size_t items_a_u
 std::deque<Unit>::iterator Scheduler::Choose(const WorkerId& worker) {
   const auto last = last_cell_.find(worker);
   if (last != last_cell_.end()) {
-    const auto same = std::find_if(pending_.begin(), pending_.end(), [&](const Unit& unit) {
-      return unit.cell == last->second;
-    });
+    const auto same = std::find_if(pending_.begin(), pending_.end(),
+                                   [&](const Unit& unit) { return unit.cell == last->second; });
     if (same != pending_.end()) return same;
   }
   const auto free = std::find_if(pending_.begin(), pending_.end(), [&](const Unit& unit) {

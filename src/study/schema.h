@@ -36,7 +36,7 @@ CREATE TABLE error(cell_id INTEGER NOT NULL, position INTEGER NOT NULL, spec TEX
 CREATE TABLE experiment(experiment_id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE,
   about TEXT NOT NULL, data_id INTEGER NOT NULL, compare TEXT NOT NULL, item_filter TEXT NOT NULL);
 CREATE TABLE experiment_cell(experiment_id INTEGER NOT NULL, cell_id INTEGER NOT NULL,
-  arm INTEGER NOT NULL, PRIMARY KEY(experiment_id, cell_id)) WITHOUT ROWID;
+  arm INTEGER NOT NULL, against INTEGER, PRIMARY KEY(experiment_id, cell_id)) WITHOUT ROWID;
 CREATE TABLE kl(cell_id INTEGER NOT NULL, item INTEGER NOT NULL, tokens INTEGER NOT NULL,
   sum_kl REAL, max_kl REAL, agreements INTEGER NOT NULL, sum_nll REAL, token_kl BLOB NOT NULL,
   PRIMARY KEY(cell_id, item)) WITHOUT ROWID;
@@ -58,7 +58,7 @@ CREATE TABLE loss(run_id INTEGER NOT NULL, rank INTEGER NOT NULL, host TEXT NOT 
 
 // The tables whose content follows from the study alone.
 inline constexpr std::array<std::string_view, 12> kComparedTables = {
-    "study", "data",       "item",            "router", "cell",   "cell_expert",
-    "error", "experiment", "experiment_cell", "kl",     "inside", "answer"};
+    "study",           "data", "item",   "router", "cell", "cell_expert", "error", "experiment",
+    "experiment_cell", "kl",   "inside", "answer"};
 
 }  // namespace ebb

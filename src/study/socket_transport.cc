@@ -51,7 +51,8 @@ class SocketTransport final : public Transport {
       uint64_t size = 0;
       std::memcpy(&size, peer.in.data(), kHeaderBytes);
       if (size > kMaxMessageBytes) {
-        return MakeError(ErrorCode::kCorrupt, fmt::format("rank {}", r), "a message makes no sense");
+        return MakeError(ErrorCode::kCorrupt, fmt::format("rank {}", r),
+                         "a message makes no sense");
       }
       if (peer.in.size() - kHeaderBytes < size) continue;
       Envelope envelope = {static_cast<int>(r), peer.in.substr(kHeaderBytes, size)};

@@ -16,7 +16,8 @@ struct CellProgress {
   int64_t items_done() const { return kl_done + answers_done; }
 };
 
-using Cells = std::map<int64_t, CellProgress>;  // of all cells that an experiment names, and baselines
+using Cells =
+    std::map<int64_t, CellProgress>;  // of all cells that an experiment names, and baselines
 
 Result<Cells> ReadCells(SqlDatabase& database) {
   Cells cells;
@@ -40,8 +41,8 @@ Result<Cells> ReadCells(SqlDatabase& database) {
     }
   };
   EBB_TRY(count("SELECT cell_id, COUNT(*) FROM kl GROUP BY cell_id", &CellProgress::kl_done));
-  EBB_TRY(count("SELECT cell_id, COUNT(*) FROM answer GROUP BY cell_id",
-                &CellProgress::answers_done));
+  EBB_TRY(
+      count("SELECT cell_id, COUNT(*) FROM answer GROUP BY cell_id", &CellProgress::answers_done));
   for (auto& [id, cell] : cells) {
     cell.kl_done = std::min(cell.kl_done, cell.kl);
     cell.answers_done = std::min(cell.answers_done, cell.answers);

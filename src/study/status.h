@@ -27,8 +27,8 @@ struct StudyStatus {
   std::vector<ExperimentStatus> experiments;
   int64_t runs = 0;
   int64_t lost_ranks = 0;
-  int64_t workers = 0;         // of the last run
-  double work_seconds = 0;     // of all workers so far
+  int64_t workers = 0;      // of the last run
+  double work_seconds = 0;  // of all workers so far
   // Until the end, with the last run's workers, at the speed so far; absent before any work.
   std::optional<double> seconds_left;
 };

@@ -66,7 +66,8 @@ std::vector<Named> StudyFacts(const StudyInputs& inputs) {
 
 Result<std::unique_ptr<SqlDatabase>> OpenStudyDatabase(const std::string& path) {
   if (!FileExists(path)) {
-    return MakeError(ErrorCode::kNotFound, path, "there is no such database: ebb study run makes it");
+    return MakeError(ErrorCode::kNotFound, path,
+                     "there is no such database: ebb study run makes it");
   }
   EBB_TRY_ASSIGN(auto database, SqlDatabase::Open(path, SqlDatabase::Mode::kRead));
   EBB_TRY(CheckVersion(*database));
@@ -74,8 +75,7 @@ Result<std::unique_ptr<SqlDatabase>> OpenStudyDatabase(const std::string& path) 
 }
 
 Result<std::unique_ptr<StudyStore>> StudyStore::Open(const StudyInputs& inputs) {
-  EBB_TRY_ASSIGN(auto database,
-                 SqlDatabase::Open(inputs.file.database, SqlDatabase::Mode::kWrite));
+  EBB_TRY_ASSIGN(auto database, SqlDatabase::Open(inputs.file.database, SqlDatabase::Mode::kWrite));
   std::unique_ptr<StudyStore> store(new StudyStore(std::move(database)));
   EBB_TRY(store->Prepare(inputs));
   return store;
@@ -178,8 +178,8 @@ Status StudyStore::WriteData(const StudyInputs& inputs) {
     EBB_TRY(insert.Run(std::array<SqlValue, 15>{
         id, data.spec.name, std::string(TaskName(data.spec.task)), data.spec.file, data.data_hash,
         data.template_hash, int64_t{data.spec.chat},
-        std::string(AnswerFormatName(data.spec.format)), data.spec.new_tokens, data.spec.sampling.temperature,
-        data.spec.sampling.top_k, data.spec.sampling.top_p,
+        std::string(AnswerFormatName(data.spec.format)), data.spec.new_tokens,
+        data.spec.sampling.temperature, data.spec.sampling.top_k, data.spec.sampling.top_p,
         static_cast<int64_t>(data.spec.sampling.seed), items, data.kl_items}));
     for (size_t i = 0; i < data.items.size(); ++i) {
       const TaskItem& item = data.items[i];
@@ -228,18 +228,19 @@ Status StudyStore::WriteExperiments(const StudyInputs& inputs) {
   EBB_TRY_ASSIGN(SqlStatement insert,
                  database_->Prepare("INSERT INTO experiment VALUES(?,?,?,?,?,?)"));
   EBB_TRY_ASSIGN(SqlStatement insert_cell,
-                 database_->Prepare("INSERT INTO experiment_cell VALUES(?,?,?)"));
+                 database_->Prepare("INSERT INTO experiment_cell VALUES(?,?,?,?)"));
   for (size_t e = 0; e < inputs.file.experiments.size(); ++e) {
     const ExperimentSpec& experiment = inputs.file.experiments[e];
     const auto id = static_cast<int64_t>(e);
     int64_t data = 0;
     while (inputs.file.data[static_cast<size_t>(data)].name != experiment.data) ++data;
     EBB_TRY(insert.Run(std::array<SqlValue, 6>{
-        id, experiment.name, experiment.about, data,
-        std::string(ContrastName(experiment.compare)),
+        id, experiment.name, experiment.about, data, std::string(ContrastName(experiment.compare)),
         experiment.where ? experiment.where->text : std::string()}));
     for (const CellOfExperiment& member : inputs.cells.experiments[e]) {
-      EBB_TRY(insert_cell.Run(std::array<SqlValue, 3>{id, cell_ids_[member.cell], member.arm}));
+      std::array<SqlValue, 4> row = {id, cell_ids_[member.cell], member.arm, std::monostate()};
+      if (member.against) row[3] = *member.against;
+      EBB_TRY(insert_cell.Run(row));
     }
   }
   return {};
@@ -267,12 +268,11 @@ Status StudyStore::AddExperts(size_t cell, const std::vector<std::vector<ExpertK
 }
 
 Result<std::vector<uint8_t>> StudyStore::Present(ResultTable table, int64_t id, size_t count) {
-  const char* sql = table == ResultTable::kRouter
-                        ? "SELECT DISTINCT block FROM router WHERE data_id = ?"
-                    : table == ResultTable::kKl ? "SELECT item FROM kl WHERE cell_id = ?"
-                    : table == ResultTable::kInside
-                        ? "SELECT DISTINCT item FROM inside WHERE cell_id = ?"
-                        : "SELECT item FROM answer WHERE cell_id = ?";
+  const char* sql =
+      table == ResultTable::kRouter   ? "SELECT DISTINCT block FROM router WHERE data_id = ?"
+      : table == ResultTable::kKl     ? "SELECT item FROM kl WHERE cell_id = ?"
+      : table == ResultTable::kInside ? "SELECT DISTINCT item FROM inside WHERE cell_id = ?"
+                                      : "SELECT item FROM answer WHERE cell_id = ?";
   EBB_TRY_ASSIGN(SqlStatement select, database_->Prepare(sql));
   EBB_TRY(select.Bind(std::array<SqlValue, 1>{id}));
   std::vector<uint8_t> present(count);
@@ -330,12 +330,16 @@ Result<std::string> ContentHash(SqlDatabase& database) {
   for (const std::string_view table : kComparedTables) {
     // Every table has a key in its first columns; its rows by key are its content, whatever was
     // written first.
-    EBB_TRY_ASSIGN(const int64_t columns,
-                   database.Query(fmt::format("SELECT COUNT(*) FROM pragma_table_info('{}')", table)));
+    EBB_TRY_ASSIGN(
+        const int64_t columns,
+        database.Query(fmt::format("SELECT COUNT(*) FROM pragma_table_info('{}')", table)));
     std::string order = "1, 2";
     for (int64_t c = 3; c <= std::min<int64_t>(columns, 4); ++c) order += fmt::format(", {}", c);
-    EBB_TRY_ASSIGN(SqlStatement select, database.Prepare(fmt::format("SELECT * FROM {} ORDER BY {}",
-                                                                     table, order)));
+    // The study file's text may differ in what means nothing: comments, the database's name.
+    const char* where = table == "study" ? "WHERE key <> 'config'" : "";
+    EBB_TRY_ASSIGN(
+        SqlStatement select,
+        database.Prepare(fmt::format("SELECT * FROM {} {} ORDER BY {}", table, where, order)));
     while (true) {
       EBB_TRY_ASSIGN(const bool row, select.Step());
       if (!row) break;

@@ -21,10 +21,10 @@ struct NamedContrast {
   std::string_view name;
 };
 constexpr std::array<NamedContrast, 5> kContrasts = {{{Contrast::kBaseline, "baseline"},
-                                                          {Contrast::kLayers, "layers"},
-                                                          {Contrast::kCodecs, "codecs"},
-                                                          {Contrast::kNull, "null"},
-                                                          {Contrast::kSeeds, "seeds"}}};
+                                                      {Contrast::kLayers, "layers"},
+                                                      {Contrast::kCodecs, "codecs"},
+                                                      {Contrast::kNull, "null"},
+                                                      {Contrast::kSeeds, "seeds"}}};
 
 std::string_view Trimmed(std::string_view text) {
   while (!text.empty() && std::isspace(static_cast<unsigned char>(text.front()))) {
@@ -163,14 +163,14 @@ Status CheckNames(const TomlTable& document, const StudyFile& study) {
   }
   std::set<std::string> names;
   for (const ExperimentSpec& experiment : study.experiments) {
-    const std::string where = fmt::format("{}, line {}, experiment \"{}\"", study.path,
-                                          experiment.line, experiment.name);
+    const std::string where =
+        fmt::format("{}, line {}, experiment \"{}\"", study.path, experiment.line, experiment.name);
     if (!names.insert(experiment.name).second) {
       return MakeError(ErrorCode::kInvalidArgument, where + ", name", "it is there twice");
     }
     if (!data.contains(experiment.data)) {
-      return MakeError(ErrorCode::kInvalidArgument, where + ", data",
-                       "there is no data set \"{}\"", experiment.data);
+      return MakeError(ErrorCode::kInvalidArgument, where + ", data", "there is no data set \"{}\"",
+                       experiment.data);
     }
   }
   if (study.data.empty()) return document.Mistake("data", "a study needs a [[data]] table");

@@ -51,7 +51,7 @@ enum class MessageKind : uint8_t {
   kRows,    // rows of `unit`
   kDone,    // `unit` is done; seconds, number: items
   kFailed,  // text: why `unit`, or the rank, cannot go on
-  // both ways
+  // both ways; the first from a rank says who it is: text: host; pid
   kBeat,
 };
 

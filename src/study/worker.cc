@@ -157,8 +157,8 @@ Status StudyWorker::CountRouter(const Unit& unit, const RowSink& sink) {
     const auto first = static_cast<size_t>(block * kRouterBlockItems);
     const size_t count = std::min<size_t>(kRouterBlockItems, data.texts.size() - first);
     SelectionCounter counter(inputs_.config);
-    EBB_TRY(CountSelections(*engine_, std::span(data.texts).subspan(first, count),
-                            data.spec.batch, &counter));
+    EBB_TRY(CountSelections(*engine_, std::span(data.texts).subspan(first, count), data.spec.batch,
+                            &counter));
     std::vector<ResultRow> rows;
     for (int64_t l = inputs_.config.moe.first_dense_layers; l < inputs_.config.num_layers; ++l) {
       for (int64_t e = 0; e < inputs_.config.moe.num_experts; ++e) {
@@ -225,10 +225,10 @@ Status StudyWorker::MeasureAnswers(const Unit& unit, const RowSink& sink) {
   options.batch = data.spec.batch;
   options.sampling = data.spec.sampling;
   prepared_.Install(*engine_);
-  const auto result = EvaluateAccuracy(
-      *engine_, items, tokens, data.stops, options, {}, [&](size_t i, const ItemRecord& record) {
-        return sink({AnswerRow(unit.cell, unit.items[i], record)});
-      });
+  const auto result = EvaluateAccuracy(*engine_, items, tokens, data.stops, options, {},
+                                       [&](size_t i, const ItemRecord& record) {
+                                         return sink({AnswerRow(unit.cell, unit.items[i], record)});
+                                       });
   engine_->RestoreExperts();
   EBB_TRY(Status(result.map([](const AccuracyResult&) {})));
   return {};

@@ -26,7 +26,7 @@ inline constexpr int64_t kRouterBlockItems = 32;
 
 struct WorkerOptions {
   int threads = 1;
-  std::optional<uint64_t> memory_cap_bytes;           // of the engine
+  std::optional<uint64_t> memory_cap_bytes;      // of the engine
   uint64_t reference_bytes = uint64_t{1} << 30;  // of logits of the unperturbed model
 };
 
