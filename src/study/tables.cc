@@ -221,7 +221,7 @@ class Tables {
   void Failures() {
     std::string header = "experiment,arm,label";
     for (int f = 0; f < kFailureKinds; ++f) {
-      header += "," + std::string(FailureName(static_cast<Failure>(f)));
+      header.append(",").append(FailureName(static_cast<Failure>(f)));
     }
     Csv csv(header.c_str());
     for (const Arm& arm : analysis_.arms) {
