@@ -33,6 +33,7 @@ void AddCodec(CLI::App& app, CommandBody& body);
 void AddGrade(CLI::App& app, CommandBody& body);
 void AddEval(CLI::App& app, CommandBody& body);
 void AddRouter(CLI::App& app, CommandBody& body);
+void AddPlan(CLI::App& app, CommandBody& body);
 void AddStudy(CLI::App& app, CommandBody& body);
 void AddBench(CLI::App& app, CommandBody& body);
 void AddBenchGemv(CLI::App& bench, CommandBody& body);

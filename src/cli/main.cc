@@ -27,6 +27,7 @@ int Run(int argc, char** argv) {
   AddGrade(app, body);
   AddEval(app, body);
   AddRouter(app, body);
+  AddPlan(app, body);
   AddStudy(app, body);
   AddBench(app, body);
   CLI::App* help = app.add_subcommand("help", "Print this help");

@@ -13,7 +13,7 @@ namespace {
 // Rows of fields, quoted where they must be.
 class Csv {
  public:
-  explicit Csv(const char* header) : text_(header) { text_ += '\n'; }
+  explicit Csv(const char* header) : text_(std::string(header) + "\n") {}
 
   Csv& Text(const std::string& text) {
     Separate();
@@ -221,8 +221,7 @@ class Tables {
   void Failures() {
     std::string header = "experiment,arm,label";
     for (int f = 0; f < kFailureKinds; ++f) {
-      header += ',';
-      header += FailureName(static_cast<Failure>(f));
+      header.append(",").append(FailureName(static_cast<Failure>(f)));
     }
     Csv csv(header.c_str());
     for (const Arm& arm : analysis_.arms) {
