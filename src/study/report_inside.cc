@@ -64,46 +64,65 @@ std::map<int64_t, Means> MeansOf(const ReportInput& input, const Arm& arm) {
   return means;
 }
 
-void AddInsideOf(const ReportInput& input, size_t experiment, HtmlPage* page, bool* first) {
+// Arms with one bound, as two figures. What there is no colour for is only in the table.
+void DrawBound(const ReportInput& input, const ExperimentResults& experiment,
+               const std::vector<const Arm*>& arms, HtmlPage* page) {
   std::vector<PlotSeries> drift;
   std::vector<PlotSeries> flips;
+  for (const Arm* arm : arms) {
+    if (drift.size() == kColours.size()) break;
+    const CellResults& cell = input.FirstCell(*arm);
+    drift.push_back(LineOf(GroupName(cell), drift.size()));
+    flips.push_back(LineOf(GroupName(cell), flips.size()));
+    for (const auto& [layer, of] : MeansOf(input, *arm)) {
+      const auto x = static_cast<double>(layer);
+      drift.back().points.emplace_back(x, of.drift / of.tokens);
+      if (of.has_router) flips.back().points.emplace_back(x, of.flips / of.tokens);
+    }
+  }
+  const CellResults& cell = input.FirstCell(*arms.front());
+  const std::string what =
+      fmt::format("{}, {} {}", experiment.name, CodecText(cell.codec), cell.bound);
+  const std::string rest = arms.size() > drift.size()
+                               ? fmt::format("; the first {} of {}, the others are in the table",
+                                             drift.size(), arms.size())
+                               : "";
+  page->Figures(
+      {Draw("Drift of the residual stream", "relative to its length", drift,
+            what + ": drift by layer" + rest),
+       Draw("Router flips", "share of positions", flips, what + ": router flips by layer" + rest)});
+}
+
+void AddInsideOf(const ReportInput& input, size_t experiment, HtmlPage* page, bool* first) {
+  std::map<std::string, std::vector<const Arm*>> by_bound;
   HtmlTable table;
   table.header = {"cell", "layer", "drift", "router flips", "carried"};
   table.csv = "inside.csv";
   for (const Arm* arm : input.ArmsOf(experiment)) {
     const auto means = MeansOf(input, *arm);
-    if (means.empty() || drift.size() == kColours.size()) continue;
+    if (means.empty()) continue;
     const CellResults& cell = input.FirstCell(*arm);
-    const std::string name = fmt::format("{} {}", cell.bound, cell.layers);
-    drift.push_back(LineOf(name, drift.size()));
-    flips.push_back(LineOf(name, flips.size()));
+    by_bound[cell.codec + cell.bound].push_back(arm);
     for (const auto& [layer, of] : means) {
-      const auto x = static_cast<double>(layer);
-      drift.back().points.emplace_back(x, of.drift / of.tokens);
-      if (of.has_router) flips.back().points.emplace_back(x, of.flips / of.tokens);
       table.rows.push_back({cell.label, fmt::format("{}", layer), NumberText(of.drift / of.tokens),
                             of.has_router ? NumberText(of.flips / of.tokens) : "-",
                             of.has_router ? NumberText(of.carried / of.tokens) : "-"});
     }
   }
-  if (drift.empty()) return;
+  if (by_bound.empty()) return;
   if (*first) {
     page->Section("inside", "Inside");
     page->Paragraph(
         "On the same tokens as the unperturbed model, means over positions and seeds. Drift: how "
-        "far the residual "
-        "stream after a layer has moved, relative to its length. Router flips: share of positions "
-        "whose set of experts is another. Carried: the perturbed experts' share of what the layer "
-        "adds.");
+        "far the residual stream after a layer has moved, relative to its length. Router flips: "
+        "share of positions whose set of experts is another. Carried: the perturbed experts' share "
+        "of what the layer adds.");
     *first = false;
   }
   const ExperimentResults& of = input.Experiment(experiment);
   page->Subheading(fmt::format("{}: {}", of.name, of.about));
-  page->Figures({Draw("Drift of the residual stream", "relative to its length", drift,
-                      of.name + ": drift by layer, a line for each perturbation"),
-                 Draw("Router flips", "share of positions", flips,
-                      of.name + ": router flips by layer, a line for each perturbation")});
-  page->BeginDetails(fmt::format("{}: the figures as a table", of.name));
+  for (const auto& entry : by_bound) DrawBound(input, of, entry.second, page);
+  page->BeginDetails(fmt::format("{}: the figures, and what was carried, as a table", of.name));
   page->Table(table);
   page->EndDetails();
 }
@@ -203,7 +222,7 @@ void AddFailures(const ReportInput& input, HtmlPage* page) {
   });
   constexpr size_t kShown = 20;
   for (size_t r = 0; r < std::min(kShown, table.rows.size()); ++r) {
-    map.rows.push_back(fmt::format("{}", r + 1));
+    map.rows.push_back(table.rows[r].front());
     for (size_t c = 1; c < table.rows[r].size(); ++c) {
       map.values.push_back(std::stod(table.rows[r][c]));
     }
@@ -213,7 +232,7 @@ void AddFailures(const ReportInput& input, HtmlPage* page) {
   page->Paragraph(
       "Each output that is not right by ICA has one signature, the first that fits: silence, "
       "looping, truncated, format violation (right, but not in the format), reasoning collapse. "
-      "The rows of the figure are those of the table, from the most wrong on.");
+      "The most wrong cells first.");
   page->Figures({{RenderSvg(map), "Failure signatures of the most wrong cells", true}});
   const size_t rows = table.rows.size();
   table.caption = "Shares of all answers.";

@@ -35,15 +35,20 @@ struct ReportInput {
 // "noise:normal", a codec's name as people read it: "N(0, e)".
 [[nodiscard]] std::string CodecText(const std::string& codec);
 
+// "layer 6, top1": what arms of an experiment are told apart by, beside codec and bound.
+[[nodiscard]] std::string GroupName(const CellResults& cell);
+
 // The number if the text is one layer.
 [[nodiscard]] std::optional<int> SingleNumber(const std::string& text);
 
 // "fell", "rose" or "no effect seen (drops of 0.031 or more would have shown)".
 [[nodiscard]] std::string Verdict(const ContrastRow& row);
 
-// The rate with a Wilson interval of a cell's answers; absent without answers.
+// The rate with a Wilson interval of a cell's answers, to some `items` (null: all); absent without
+// answers.
 enum class RateKind { kIca, kPia };
-[[nodiscard]] std::optional<Estimate> CellRate(const CellResults& cell, RateKind kind);
+[[nodiscard]] std::optional<Estimate> CellRate(const CellResults& cell, RateKind kind,
+                                               const std::vector<int64_t>* items = nullptr);
 
 void AddSummary(const ReportInput& input, HtmlPage* page);
 void AddRates(const ReportInput& input, HtmlPage* page);

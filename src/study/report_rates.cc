@@ -1,5 +1,6 @@
 // The sections of a study's page that draw accuracy and divergence against the bound, or the bytes.
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <map>
 #include <set>
@@ -40,11 +41,18 @@ class SeriesSet {
   HtmlPage::Figure Draw(const std::string& title, const std::string& x_label,
                         const std::string& y_label, bool log_x, bool log_y,
                         const std::string& label) {
-    for (PlotSeries& series : series_) Sort(&series);
+    for (size_t i = 0; i < series_.size(); ++i) {
+      Sort(&series_[i]);
+      // Side by side, so that lines and intervals that coincide can be told apart.
+      const double shift = static_cast<double>(i) - static_cast<double>(series_.size() - 1) / 2;
+      for (auto& point : series_[i].points) {
+        point.first = log_x ? point.first * std::pow(1.012, shift) : point.first + 0.006 * shift;
+      }
+    }
     Plot plot;
     plot.themed = true;
     plot.columns = 1;
-    plot.panels = {{title, x_label, y_label, series_, log_x, log_y}};
+    plot.panels = {{title, x_label, y_label, series_, log_x, log_y, false}};
     return {RenderSvg(plot), label, false};
   }
 
@@ -66,13 +74,6 @@ class SeriesSet {
   std::vector<PlotSeries> series_;
 };
 
-// What arms of an experiment are told apart by, beside the rate.
-std::string GroupName(const CellResults& cell, bool with_codec) {
-  std::string name = cell.layers == "all" ? "all layers" : "layers " + cell.layers;
-  if (cell.experts != "all") name += ", " + cell.experts;
-  return with_codec ? CodecText(cell.codec) + ", " + name : name;
-}
-
 std::set<double> RatesOf(const ReportInput& input, size_t experiment) {
   std::set<double> rates;
   for (const Arm* arm : input.ArmsOf(experiment)) {
@@ -84,7 +85,7 @@ std::set<double> RatesOf(const ReportInput& input, size_t experiment) {
 std::set<std::string> GroupsOf(const ReportInput& input, size_t experiment) {
   std::set<std::string> groups;
   for (const Arm* arm : input.ArmsOf(experiment)) {
-    groups.insert(GroupName(input.FirstCell(*arm), true));
+    groups.insert(input.FirstCell(*arm).codec + GroupName(input.FirstCell(*arm)));
   }
   return groups;
 }
@@ -92,7 +93,11 @@ std::set<std::string> GroupsOf(const ReportInput& input, size_t experiment) {
 HtmlTable ArmTable(const ReportInput& input, const std::vector<const Arm*>& arms) {
   HtmlTable table;
   table.csv = "arms.csv";
-  table.header = {"cell", "seeds", "ICA", "PIA", "mean KL", "bits a weight"};
+  table.header = {"cell", "seeds", "ICA", "PIA", "mean KL"};
+  const bool with_bits = std::any_of(arms.begin(), arms.end(), [&](const Arm* arm) {
+    return input.FirstCell(*arm).bits_per_weight.has_value();
+  });
+  if (with_bits) table.header.emplace_back("bits a weight");
   for (const Arm* arm : arms) {
     const CellResults& cell = input.FirstCell(*arm);
     if (!arm->ica && !arm->mean_kl) continue;
@@ -102,9 +107,11 @@ HtmlTable ArmTable(const ReportInput& input, const std::vector<const Arm*>& arms
                        NumberText(arm->mean_kl->interval.low),
                        NumberText(arm->mean_kl->interval.high));
     }
-    table.rows.push_back(
-        {cell.label, fmt::format("{}", arm->cells.size()), RateText(arm->ica), RateText(arm->pia),
-         kl, cell.bits_per_weight ? fmt::format("{:.3f}", *cell.bits_per_weight) : "-"});
+    table.rows.push_back({cell.label, fmt::format("{}", arm->cells.size()), RateText(arm->ica),
+                          RateText(arm->pia), kl});
+    if (!with_bits) continue;
+    table.rows.back().push_back(cell.bits_per_weight ? fmt::format("{:.3f}", *cell.bits_per_weight)
+                                                     : "-");
   }
   return table;
 }
@@ -122,6 +129,7 @@ HtmlPage::Figure DrawMap(const std::map<int, std::map<double, double>>& values,
   map.x_label = x_label;
   map.y_label = "layer";
   map.log = log;
+  map.from_zero = log;  // accuracies differ little, and the scale says where it begins
   map.themed = true;
   for (const double x : columns) map.columns.push_back(fmt::format("{:g}", x));
   for (const auto& [layer, row] : values) {
@@ -156,10 +164,10 @@ void AddRates(const ReportInput& input, HtmlPage* page) {
     for (const Arm* arm : arms) {
       const CellResults& cell = input.FirstCell(*arm);
       if (!cell.rate) continue;
-      const std::string group = GroupName(cell, false);
+      const std::string group = GroupName(cell);
       if (started.insert(group).second) {  // each line starts at the unperturbed model
-        ica.Add(group, 0, CellRate(input.Baseline(*arm), RateKind::kIca));
-        pia.Add(group, 0, CellRate(input.Baseline(*arm), RateKind::kPia));
+        ica.Add(group, 0, CellRate(input.Baseline(*arm), RateKind::kIca, &experiment.items));
+        pia.Add(group, 0, CellRate(input.Baseline(*arm), RateKind::kPia, &experiment.items));
       }
       ica.Add(group, *cell.rate, arm->ica);
       pia.Add(group, *cell.rate, arm->pia);
@@ -168,8 +176,8 @@ void AddRates(const ReportInput& input, HtmlPage* page) {
     if (first) {
       page->Section("rates", "Accuracy against rate");
       page->Paragraph(
-          "Rate 0 is the unperturbed model on all items. Bars: 95 % intervals, over items and "
-          "seeds.");
+          "Rate 0 is the unperturbed model on the same items. Bars: 95 % intervals, over items and "
+          "seeds. Lines that coincide are drawn side by side.");
       first = false;
     }
     page->Subheading(fmt::format("{}: {}", experiment.name, experiment.about));
@@ -264,7 +272,8 @@ void AddBytes(const ReportInput& input, HtmlPage* page) {
   for (const Arm& arm : input.analysis.arms) {
     const CellResults& cell = input.FirstCell(arm);
     if (cell.layers != "all" || cell.experts != "all" || !cell.bits_per_weight) continue;
-    if (*cell.bits_per_weight > 12 || !labels.insert(cell.label).second) continue;
+    if (input.Experiment(arm.experiment).compare == Contrast::kNull) continue;
+    if (!labels.insert(cell.label).second) continue;
     const bool rtn = cell.codec.starts_with("rtn");
     const std::string name = rtn ? "rtn (groups of 32)" : cell.codec;
     kl.Add(name, *cell.bits_per_weight, arm.mean_kl);

@@ -91,9 +91,11 @@ void AddFindings(const ReportInput& input, HtmlPage* page) {
                                    experiment.name, experiment.about, tests, fell, rose);
     const size_t rest = tests - fell - rose;
     if (rest > 0) {
+      const std::string drops = fmt::format("{:.3f}", least) == fmt::format("{:.3f}", most)
+                                    ? fmt::format("{:.3f}", least)
+                                    : fmt::format("{:.3f} to {:.3f}", least, most);
       text +=
-          fmt::format("; no effect seen in {}, which could have shown drops of {:.3f} to {:.3f}",
-                      rest, least, most);
+          fmt::format("; no effect seen in {}, where a drop of {} would have shown", rest, drops);
     }
     entries.push_back(text + ".");
   }
@@ -132,6 +134,18 @@ std::string CodecText(const std::string& codec) {
   return codec;
 }
 
+std::string GroupName(const CellResults& cell) {
+  std::string name = cell.layers == "all"        ? "all layers"
+                     : SingleNumber(cell.layers) ? "layer " + cell.layers
+                                                 : "layers " + cell.layers;
+  if (SingleNumber(cell.experts)) {
+    name += ", expert " + cell.experts;
+  } else if (cell.experts != "all") {
+    name += ", " + cell.experts;
+  }
+  return name;
+}
+
 std::optional<int> SingleNumber(const std::string& text) {
   const bool digits =
       !text.empty() && text.size() < 7 &&
@@ -146,16 +160,22 @@ std::string Verdict(const ContrastRow& row) {
   return fmt::format("no effect seen (a drop of {:.3f} would have shown)", row.contrast.detectable);
 }
 
-std::optional<Estimate> CellRate(const CellResults& cell, RateKind kind) {
-  int64_t items = 0;
+std::optional<Estimate> CellRate(const CellResults& cell, RateKind kind,
+                                 const std::vector<int64_t>* items) {
+  int64_t answers = 0;
   int64_t hits = 0;
   const std::vector<uint8_t>& verdicts = kind == RateKind::kIca ? cell.ica : cell.pia;
-  for (size_t i = 0; i < cell.has_answer.size(); ++i) {
-    if (cell.has_answer[i] == 0) continue;
-    ++items;
+  const auto count = [&](size_t i) {
+    if (i >= cell.has_answer.size() || cell.has_answer[i] == 0) return;
+    ++answers;
     hits += verdicts[i];
+  };
+  if (items != nullptr) {
+    for (const int64_t i : *items) count(static_cast<size_t>(i));
+  } else {
+    for (size_t i = 0; i < cell.has_answer.size(); ++i) count(i);
   }
-  const auto estimate = WilsonInterval(hits, items);
+  const auto estimate = WilsonInterval(hits, answers);
   if (!estimate) return std::nullopt;
   return *estimate;
 }
