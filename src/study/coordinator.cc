@@ -71,8 +71,7 @@ class Coordinator {
     const Status status = Loop();
     EBB_TRY(Dismiss());
     EBB_TRY(Status(status));
-    last_beat_ = {};
-    EBB_TRY(Watch());  // whoever has died by now is not waited for
+    EBB_TRY(FindLateLosses());
     summary_.items_total = scheduler_->items_total();
     summary_.items_measured = scheduler_->items_done() - first_done_;
     summary_.seconds = SecondsSince(start_);
@@ -112,6 +111,24 @@ class Coordinator {
   }
   Status Dismiss() {
     return ForRemotes([&](int r) { return Send(r, MessageKind::kStop); });
+  }
+
+  // Whoever has died by now is not waited for at the end; nor is who has never said a word.
+  Status FindLateLosses() {
+    last_beat_ = {};
+    EBB_TRY(Watch());
+    const auto is_unknown = [](const RemoteRank& rank) { return rank.host.empty() && !rank.lost; };
+    const Clock::time_point start = Clock::now();
+    while (transport_ != nullptr && SecondsSince(start) < options_.silence_seconds &&
+           std::any_of(remotes_.begin() + 1, remotes_.end(), is_unknown)) {
+      EBB_TRY_ASSIGN(const bool any, TakeRemote());
+      for (const int rank : transport_->Gone()) EBB_TRY(Lose(rank, "its connection ended"));
+      if (!any) usleep(2000);
+    }
+    return ForRemotes([&](int r) -> Status {
+      if (!is_unknown(remotes_[static_cast<size_t>(r)])) return {};
+      return Lose(r, "it has never said a word");
+    });
   }
 
   Status Loop() {

@@ -9,9 +9,9 @@
 namespace ebb {
 namespace {
 
-constexpr double kLowestRate = 1e-4;
+constexpr double kLowestRate = 1e-3;
 constexpr double kHighestRate = 4;
-constexpr int kHalvings = 14;  // of the range's logarithm: to about 0.06 %
+constexpr int kHalvings = 12;  // of the range's logarithm: to about 0.2 %, 0.003 bits
 
 // Up to four digits, never down: more error takes no more bytes.
 double RoundedUp(double rate) {

@@ -17,7 +17,7 @@ namespace ebb {
 namespace {
 
 constexpr int64_t kPaperLayers = 26;
-constexpr uint64_t kSampledWeights = uint64_t{2} << 20;
+constexpr uint64_t kSampledWeights = uint64_t{1} << 20;
 constexpr uint64_t kMaxDataBytes = uint64_t{1} << 30;
 
 std::string Quoted(std::span<const std::string> texts) {
