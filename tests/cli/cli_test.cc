@@ -68,6 +68,28 @@ TEST_F(CliTest, CompressReportsWhatTheContractNames) {
   EXPECT_EQ(lossless["max_error_over_bound"].get<double>(), 0.0);
 }
 
+TEST_F(CliTest, ABoundMayBeLikeAnotherCodec) {
+  const std::string path = dir_.Path("like.ebb");
+  const Json like = EbbJson("compress " + Golden("mixtral_plain") + " -o " + path +
+                            " --bound like:rtn4 --dense-bound like:rtn8");
+  EXPECT_EQ(like["bound"], "like:rtn4");
+  EXPECT_EQ(like["dense_bound"], "like:rtn8");
+  const Json rtn4 = EbbJson("compress " + Golden("mixtral_plain") + " -o " + dir_.Path("q.ebb") +
+                            " --codec rtn4 --bound rel:1");
+  EXPECT_LE(like["rmse_over_mean_abs"].get<double>(), rtn4["rmse_over_mean_abs"].get<double>());
+  EXPECT_GT(like["rmse_over_mean_abs"].get<double>(),
+            0.98 * rtn4["rmse_over_mean_abs"].get<double>());
+  EXPECT_LT(like["bits_per_weight"].get<double>(), rtn4["bits_per_weight"].get<double>());
+  EXPECT_EQ(EbbJson("verify " + path + " --against " + Golden("mixtral_plain"))["violations"], 0);
+  for (const char* bad : {"like:", "like:ebb", "like:noise", "like:q4", "like"}) {
+    ExpectFailure("compress " + Golden("mixtral_plain") + " -o " + path + " --bound " + bad, 2,
+                  {"--bound"});
+  }
+  ExpectFailure(
+      "compress " + Golden("mixtral_plain") + " -o " + path + " --bound like:rtn4 --codec cuszp", 2,
+      {"--bound", "own quantizer"});
+}
+
 TEST_F(CliTest, InspectAndVerifyReportWhatTheContractNames) {
   const std::string path = Packed();
   const Json inspect = EbbJson("inspect " + path);
