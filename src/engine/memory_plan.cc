@@ -152,8 +152,8 @@ std::string MemoryPlan::ToString() const {
       FormatSize(weights_bytes), matrix_form == MatrixForm::kCodes ? " (compute-ready)" : "",
       FormatSize(files_bytes), FormatSize(decoder_bytes), FormatSize(kv_bytes),
       FormatSize(slots_bytes), FormatSize(cache_bytes),
-      hot_experts > 0 ? fmt::format(", {} hot experts {}", hot_experts, FormatSize(hot_bytes))
-                      : "");
+      hot_experts > 0 ? fmt::format(", {} hot experts {}", hot_experts, FormatSize(hot_bytes)) : "",
+      reserved_bytes > 0 ? ", replaced experts " + FormatSize(reserved_bytes) : "");
 }
 
 Result<MemoryPlan> PlanMemory(const ModelFiles& files, uint64_t tokenizer_bytes,
