@@ -90,6 +90,16 @@ std::set<std::string> GroupsOf(const ReportInput& input, size_t experiment) {
   return groups;
 }
 
+// How many codecs an experiment has at one rate.
+size_t CodecsAt(const ReportInput& input, size_t experiment, double rate) {
+  std::set<std::string> codecs;
+  for (const Arm* arm : input.ArmsOf(experiment)) {
+    const CellResults& cell = input.FirstCell(*arm);
+    if (cell.rate == rate) codecs.insert(cell.codec);
+  }
+  return codecs.size();
+}
+
 HtmlTable ArmTable(const ReportInput& input, const std::vector<const Arm*>& arms) {
   HtmlTable table;
   table.csv = "arms.csv";
@@ -241,8 +251,8 @@ void AddCodecs(const ReportInput& input, HtmlPage* page) {
   std::vector<const Arm*> shown;
   for (const Arm& arm : input.analysis.arms) {
     const CellResults& cell = input.FirstCell(arm);
-    if (input.Experiment(arm.experiment).compare != Contrast::kCodecs || !cell.rate) continue;
-    if (input.Experiment(arm.experiment).name.starts_with("bytes")) continue;
+    if (input.Experiment(arm.experiment).compare != Contrast::kCodecs) continue;
+    if (!cell.rate || CodecsAt(input, arm.experiment, *cell.rate) < 2) continue;
     kl.Add(CodecText(cell.codec), *cell.rate, arm.mean_kl);
     ica.Add(CodecText(cell.codec), *cell.rate, arm.ica);
     shown.push_back(&arm);
