@@ -1,16 +1,38 @@
 #include "study/worker_pool.h"
 
+#include <algorithm>
 #include <chrono>
 #include <condition_variable>
 #include <deque>
 #include <mutex>
 #include <thread>
 
+#include "base/units.h"
+#include "eval/injection.h"
+
 namespace ebb {
 namespace {
 
 // Up to here a model counts as small: a copy a thread costs nothing that matters.
 constexpr uint64_t kSmallModelBytes = uint64_t{256} << 20;
+
+// Cuts one worker's share of the cap into perturbed experts, logits of the unperturbed model, and
+// the engine.
+Status ShareMemory(const StudyInputs& inputs, uint64_t share, WorkerOptions* worker) {
+  uint64_t experts = 0;
+  for (const Cell& cell : inputs.cells.cells) {
+    experts = std::max(experts, InjectedBytes(cell.specs, inputs.config, worker->threads));
+  }
+  if (experts >= share) {
+    return MakeError(ErrorCode::kOutOfMemory, "--memory",
+                     "the perturbed experts of a cell take {}, and a worker's share is {}: allow "
+                     "more, or perturb fewer experts at once",
+                     FormatSize(experts), FormatSize(share));
+  }
+  worker->reference_bytes = std::min(worker->reference_bytes, (share - experts) / 4);
+  worker->memory_cap_bytes = share - experts - worker->reference_bytes;
+  return {};
+}
 
 }  // namespace
 
@@ -80,7 +102,7 @@ Result<std::unique_ptr<WorkerPool>> WorkerPool::Open(const StudyInputs& inputs,
   each.threads = small ? 1 : threads;
   each.reference_bytes /= static_cast<uint64_t>(workers);
   if (options.memory_cap_bytes) {
-    each.memory_cap_bytes = *options.memory_cap_bytes / static_cast<uint64_t>(workers);
+    EBB_TRY(ShareMemory(inputs, *options.memory_cap_bytes / static_cast<uint64_t>(workers), &each));
   }
   auto state = std::make_unique<State>();
   state->work.resize(static_cast<size_t>(workers));

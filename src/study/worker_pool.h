@@ -16,7 +16,7 @@ namespace ebb {
 
 struct WorkerPoolOptions {
   int threads = 0;                           // of all workers; 0: all processors
-  std::optional<uint64_t> memory_cap_bytes;  // of all engines
+  std::optional<uint64_t> memory_cap_bytes;  // of all workers, perturbed experts and all
 };
 
 class WorkerPool {

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "base/file.h"
 #include "study/small_study.h"
 #include "study/status.h"
 #include "testing/process.h"
@@ -71,6 +72,35 @@ TEST_F(StudyProcessTest, TwoRunsOfOneStudyAreRefused) {
                   EBB_BINARY, study, dir_.Path("twice/study.sqlite")));
   EXPECT_EQ(result.exit_code, 1) << result.output;
   EXPECT_THAT(result.output, HasSubstr("another ebb study run is at work"));
+}
+
+TEST_F(StudyProcessTest, InitRunStatusAndTablesWorkTogether) {
+  const auto ebb = [&](const std::string& line) {
+    return RunShell(std::string(EBB_BINARY) + " study " + line + " 2>&1");
+  };
+  const ProcessResult init = ebb("init --model " + ShippedModel() + " -o " + dir_.Path("paper"));
+  ASSERT_EQ(init.exit_code, 0) << init.output;
+  EXPECT_THAT(init.output, HasSubstr("paper/study.toml: 18 experiments"));
+  const ProcessResult again = ebb("init --model " + ShippedModel() + " -o " + dir_.Path("paper"));
+  EXPECT_EQ(again.exit_code, 1);
+  EXPECT_THAT(again.output, HasSubstr("it is there already"));
+  EXPECT_EQ(ebb("init --task gsm8k --model " + ShippedModel() + " -o x.toml").exit_code, 2);
+
+  const std::string study = Study("small", 5);
+  const ProcessResult early = ebb("status " + study);
+  EXPECT_EQ(early.exit_code, 1);
+  EXPECT_THAT(early.output, HasSubstr("there is no such database"));
+  ASSERT_EQ(Run("", study).exit_code, 0);
+  const ProcessResult status = ebb("status " + study + " --hash --json");
+  EXPECT_THAT(status.output, HasSubstr("\"cells\":6,\"cells_done\":6,\"items\":60,"));
+  EXPECT_THAT(status.output, HasSubstr("\"done\":true,\"seconds_left\":0.0"));
+  EXPECT_THAT(status.output, HasSubstr("\"content_hash\":\"" + Hash("small") + "\""));
+  const ProcessResult tables = ebb("tables " + study + " -o " + dir_.Path("csv") + " --json");
+  ASSERT_EQ(tables.exit_code, 0) << tables.output;
+  EXPECT_THAT(tables.output, HasSubstr("\"null_checks\":1,\"null_checks_failed\":0"));
+  const auto arms = ReadTextFile(dir_.Path("csv/arms.csv"), 1 << 20);
+  ASSERT_TRUE(arms.has_value());
+  EXPECT_THAT(*arms, HasSubstr("groups,0,\"noise:normal,rel:0.8,layers=1-5,experts=top2\""));
 }
 
 class MpiTest : public StudyProcessTest {

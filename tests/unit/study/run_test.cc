@@ -225,6 +225,19 @@ TEST_F(StudyRunTest, ARankOfAnotherStudyIsRefused) {
   EXPECT_THAT(summary.error().ToString(), HasSubstr("other than rank 0's"));
 }
 
+TEST_F(StudyRunTest, ACapIsKeptOrRefused) {
+  const std::string reference = Reference();
+  StudyRunOptions options = OneThread();
+  options.memory_cap_bytes = uint64_t{64} << 20;
+  const auto summary = RunStudy(Inputs("capped"), nullptr, options);
+  ASSERT_TRUE(summary.has_value()) << summary.error().ToString();
+  EXPECT_EQ(Hash("capped"), reference);
+  options.memory_cap_bytes = uint64_t{1} << 20;
+  const auto refused = RunStudy(Inputs("refused"), nullptr, options);
+  ASSERT_FALSE(refused.has_value());
+  EXPECT_THAT(refused.error().ToString(), HasSubstr("perturb fewer experts"));
+}
+
 TEST_F(StudyRunTest, ACodecThatCannotCodeNamesTheCell) {
   std::filesystem::create_directories(dir_.Path("bad"));
   const StudyInputs inputs = LoadStudy(dir_.Write(
