@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "base/svg_heat.h"
 #include "base/svg_plot.h"
@@ -93,15 +94,17 @@ void DrawBound(const ReportInput& input, const ExperimentResults& experiment,
        Draw("Router flips", "share of positions", flips, what + ": router flips by layer" + rest)});
 }
 
-void AddInsideOf(const ReportInput& input, size_t experiment, HtmlPage* page, bool* first) {
+// `shown`: the labels of what the page has already; experiments may share cells.
+void AddInsideOf(const ReportInput& input, size_t experiment, HtmlPage* page,
+                 std::set<std::string>* shown) {
   std::map<std::string, std::vector<const Arm*>> by_bound;
   HtmlTable table;
   table.header = {"cell", "layer", "drift", "router flips", "carried"};
   table.csv = "inside.csv";
   for (const Arm* arm : input.ArmsOf(experiment)) {
     const auto means = MeansOf(input, *arm);
-    if (means.empty()) continue;
     const CellResults& cell = input.FirstCell(*arm);
+    if (means.empty() || shown->contains(cell.label)) continue;
     by_bound[cell.codec + cell.bound].push_back(arm);
     for (const auto& [layer, of] : means) {
       table.rows.push_back({cell.label, fmt::format("{}", layer), NumberText(of.drift / of.tokens),
@@ -110,14 +113,16 @@ void AddInsideOf(const ReportInput& input, size_t experiment, HtmlPage* page, bo
     }
   }
   if (by_bound.empty()) return;
-  if (*first) {
+  if (shown->empty()) {
     page->Section("inside", "Inside");
     page->Paragraph(
         "On the same tokens as the unperturbed model, means over positions and seeds. Drift: how "
         "far the residual stream after a layer has moved, relative to its length. Router flips: "
         "share of positions whose set of experts is another. Carried: the perturbed experts' share "
         "of what the layer adds.");
-    *first = false;
+  }
+  for (const auto& [bound, arms] : by_bound) {
+    for (const Arm* arm : arms) shown->insert(input.FirstCell(*arm).label);
   }
   const ExperimentResults& of = input.Experiment(experiment);
   page->Subheading(fmt::format("{}: {}", of.name, of.about));
@@ -180,9 +185,9 @@ Status AddRouter(const ReportInput& input, HtmlPage* page) {
 }
 
 void AddInside(const ReportInput& input, HtmlPage* page) {
-  bool first = true;
+  std::set<std::string> shown;
   for (size_t e = 0; e < input.results.experiments.size(); ++e) {
-    AddInsideOf(input, e, page, &first);
+    AddInsideOf(input, e, page, &shown);
   }
 }
 
