@@ -57,10 +57,12 @@ Result<uint64_t> ExpertSizes::Bytes(ExpertKey key, const ErrorBound& bound) cons
                                                           BoundScope::kExpert, setting_));
   uint64_t content = 0;
   uint64_t records = kGroupRecordBytes;
+  EncodeScratch scratch(setting_);
   for (const Piece& piece : encoder->pieces()) {
-    EBB_TRY_ASSIGN(const EncodedPiece encoded, encoder->Encode(piece));
+    EBB_TRY_ASSIGN(EncodedPiece encoded, encoder->Encode(piece, &scratch));
     content += encoded.bytes.size();
     records += encoded.chunks.size() * kChunkRecordBytes;
+    scratch.out = std::move(encoded.bytes);
   }
   const bool large = encoder->pieces().size() > 1 || content >= kLargeGroupBytes;
   return AlignUp(content, large ? kLargeGroupAlignment : kSmallGroupAlignment) + records;
