@@ -72,4 +72,18 @@ class AlignedArray {
   size_t size_ = 0;
 };
 
+// Room that is used again and again, and grows.
+template <typename T>
+class ScratchArray {
+ public:
+  // Uninitialised; what was taken before is gone.
+  std::span<T> Take(size_t size) {
+    if (size > array_.size()) array_ = AlignedArray<T>(size);
+    return array_.span().first(size);
+  }
+
+ private:
+  AlignedArray<T> array_;
+};
+
 }  // namespace ebb

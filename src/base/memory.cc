@@ -13,6 +13,13 @@ uint64_t PeakRssBytes() {
   return static_cast<uint64_t>(usage.ru_maxrss) * 1024;
 }
 
+void ResetPeakRss() {
+  std::FILE* file = std::fopen("/proc/self/clear_refs", "we");
+  if (file == nullptr) return;
+  std::fputs("5", file);
+  std::fclose(file);
+}
+
 uint64_t CurrentRssBytes() {
   std::FILE* file = std::fopen("/proc/self/statm", "re");
   if (file == nullptr) return 0;

@@ -8,6 +8,9 @@ namespace ebb {
 // The largest resident set size so far, in bytes (0 if the kernel does not say).
 [[nodiscard]] uint64_t PeakRssBytes();
 
+// Lets PeakRssBytes begin anew, if the kernel can.
+void ResetPeakRss();
+
 // The resident set size now, in bytes (0 if the kernel does not say).
 [[nodiscard]] uint64_t CurrentRssBytes();
 

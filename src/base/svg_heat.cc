@@ -13,7 +13,7 @@
 namespace ebb {
 namespace {
 
-constexpr double kLeft = 62;
+constexpr double kLeastLeft = 62;
 constexpr double kTop = 34;
 constexpr double kBottom = 52;
 constexpr double kScaleWidth = 92;  // right of the cells: gap, scale and its labels
@@ -21,6 +21,7 @@ constexpr double kCellHeight = 24;
 constexpr double kMaxWidth = 900;      // of all cells together
 constexpr double kLeastForText = 34;   // cells narrower than this have no number
 constexpr double kLeastForLabel = 22;  // columns narrower than this are not all named
+constexpr size_t kFewColumns = 10;     // each wide enough for its name
 constexpr double kCharWidth = 7;       // about, at font size 12
 
 // Shares 0 .. 1 of the way from the least value to the greatest.
@@ -48,11 +49,13 @@ class HeatWriter {
       low_ = std::min(low_, value);
       high_ = std::max(high_, value);
     }
-    if (!map.log) low_ = std::min(0.0, low_);
+    if (!map.log && map.from_zero) low_ = std::min(0.0, low_);
     if (!(low_ < high_)) high_ = low_ > high_ ? (low_ = 0, 1) : low_ + 1;
     size_t longest = 1;
     for (const double value : map.values) longest = std::max(longest, Number(value).size());
-    const double wanted = std::max(kLeastForText, static_cast<double>(longest) * kCharWidth + 6);
+    double wanted = std::max(kLeastForText, static_cast<double>(longest) * kCharWidth + 6);
+    if (map.columns.size() <= kFewColumns) wanted = std::max(wanted, TextWidth(map.columns) + 10);
+    left_ = std::max(kLeastLeft, TextWidth(map.rows) + 34);
     const auto columns = static_cast<double>(std::max<size_t>(1, map.columns.size()));
     cell_width_ = std::min(wanted, kMaxWidth / columns);
     with_numbers_ = cell_width_ >= wanted;
@@ -61,27 +64,34 @@ class HeatWriter {
   std::string Write() {
     const double width = cell_width_ * static_cast<double>(map_.columns.size());
     const double height = kCellHeight * static_cast<double>(map_.rows.size());
-    out_ = SvgOpening(kLeft + width + kScaleWidth, kTop + height + kBottom, map_.themed);
+    out_ = SvgOpening(left_ + width + kScaleWidth, kTop + height + kBottom, map_.themed);
     ink_ = map_.themed ? "currentColor" : "#000000";
-    Text(kLeft + width / 2, kTop - 12, "middle", ink_, "font-weight=\"bold\"", map_.title);
+    Text(left_ + width / 2, kTop - 12, "middle", ink_, "font-weight=\"bold\"", map_.title);
     for (size_t r = 0; r < map_.rows.size(); ++r) {
       for (size_t c = 0; c < map_.columns.size(); ++c) Cell(r, c);
-      Text(kLeft - 6, CellTop(r) + kCellHeight / 2 + 4.5, "end", ink_, "", map_.rows[r]);
+      Text(left_ - 6, CellTop(r) + kCellHeight / 2 + 4.5, "end", ink_, "", map_.rows[r]);
     }
     const auto step = static_cast<size_t>(std::ceil(kLeastForLabel / cell_width_));
     for (size_t c = 0; c < map_.columns.size(); c += step) {
-      Text(kLeft + (static_cast<double>(c) + 0.5) * cell_width_, kTop + height + 17, "middle", ink_,
+      Text(left_ + (static_cast<double>(c) + 0.5) * cell_width_, kTop + height + 17, "middle", ink_,
            "", map_.columns[c]);
     }
-    Text(kLeft + width / 2, kTop + height + 40, "middle", ink_, "", map_.x_label);
+    Text(left_ + width / 2, kTop + height + 40, "middle", ink_, "", map_.x_label);
     const double middle = kTop + height / 2;
     Text(18, middle, "middle", ink_, fmt::format("transform=\"rotate(-90 18 {:.1f})\"", middle),
          map_.y_label);
-    Scale(kLeft + width + 18, height);
+    Scale(left_ + width + 18, height);
     return out_ + "</svg>\n";
   }
 
  private:
+  // About, of the longest.
+  static double TextWidth(const std::vector<std::string>& texts) {
+    size_t longest = 0;
+    for (const std::string& text : texts) longest = std::max(longest, text.size());
+    return static_cast<double>(longest) * kCharWidth;
+  }
+
   double CellTop(size_t row) const { return kTop + static_cast<double>(row) * kCellHeight; }
 
   double ShareOf(double value) const {
@@ -100,7 +110,7 @@ class HeatWriter {
   void Cell(size_t row, size_t column) {
     const double value = map_.values[row * map_.columns.size() + column];
     if (!std::isfinite(value)) return;
-    const double x = kLeft + static_cast<double>(column) * cell_width_;
+    const double x = left_ + static_cast<double>(column) * cell_width_;
     const double share = ShareOf(value);
     out_ += fmt::format(
         "<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" fill=\"{}\"><title>{} "
@@ -137,6 +147,7 @@ class HeatWriter {
   const HeatMap& map_;
   double low_ = std::numeric_limits<double>::infinity();
   double high_ = -std::numeric_limits<double>::infinity();
+  double left_ = 0;
   double cell_width_ = 0;
   bool with_numbers_ = false;
   std::string_view ink_;

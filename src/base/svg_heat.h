@@ -18,6 +18,7 @@ struct HeatMap {
   std::vector<std::string> rows;
   std::vector<double> values;  // [rows, columns]; what is not finite stays empty
   bool log = false;            // colours by logarithm: values <= 0 get the lightest
+  bool from_zero = true;       // the lightest is 0, not the least value; without meaning if log
   bool percent = false;        // numbers as per cent
   bool themed = false;         // as Plot::themed
 };

@@ -138,13 +138,14 @@ class SvgWriter {
            (!panel.log_x || point.first > 0) && (!panel.log_y || point.second > 0);
   }
 
-  // An axis from `low` to `high`, with a little air. A linear one starts at 0.
-  static Axis MakeAxis(double low, double high, bool log) {
+  // An axis from `low` to `high`, with a little air. A linear one may start at 0.
+  static Axis MakeAxis(double low, double high, bool log, bool from_zero) {
     if (!(low <= high)) return {log ? 0.1 : 0, 1, log};  // no points at all
     if (log) return {low / 1.3, high * 1.3, true};
-    low = std::min(0.0, low);
-    if (!(high > low)) high = low + 1;
-    return {low, high + (high - low) * 0.04, false};
+    if (from_zero) low = std::min(0.0, low);
+    if (!(high > low)) high = low + (from_zero ? 1 : 0.1 * std::max(1e-9, std::abs(low)));
+    const double air = (high - low) * 0.04;
+    return {from_zero ? low : low - air, high + air, false};
   }
 
   // The axes that hold all points of a panel.
@@ -168,7 +169,8 @@ class SvgWriter {
         y_high = std::max(y_high, high);
       }
     }
-    return {MakeAxis(x_low, x_high, panel.log_x), MakeAxis(y_low, y_high, panel.log_y)};
+    return {MakeAxis(x_low, x_high, panel.log_x, true),
+            MakeAxis(y_low, y_high, panel.log_y, panel.y_from_zero)};
   }
 
   void Panel(const PlotPanel& panel, double left, double top) {

@@ -22,7 +22,7 @@ struct PlotSeries {
   PlotColour colour = PlotColour::kBlue;
   PlotMarker marker = PlotMarker::kCircle;
   PlotLine line = PlotLine::kSolid;
-  bool bold = false;                              // drawn thicker, and over the others
+  bool bold = false;  // drawn thicker, and over the others
   // Of y, drawn as a bar at each point; empty: none.
   std::vector<std::pair<double, double>> ranges = {};
 };
@@ -34,6 +34,7 @@ struct PlotPanel {
   std::vector<PlotSeries> series;
   bool log_x = false;  // x, or y, must be positive then: other points are left out
   bool log_y = false;
+  bool y_from_zero = true;  // a linear y axis starts at 0; else just below the data
 };
 
 struct Plot {

@@ -151,6 +151,7 @@ void AddBench(CLI::App& app, CommandBody& body) {
   AddBenchCodec(*command, body);
   AddBenchGemv(*command, body);
   AddBenchStream(*command, body);
+  AddBenchGenerate(*command, body);
 }
 
 }  // namespace ebb

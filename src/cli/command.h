@@ -37,6 +37,7 @@ void AddPlan(CLI::App& app, CommandBody& body);
 void AddStudy(CLI::App& app, CommandBody& body);
 void AddBench(CLI::App& app, CommandBody& body);
 void AddBenchGemv(CLI::App& bench, CommandBody& body);
+void AddBenchGenerate(CLI::App& bench, CommandBody& body);
 void AddBenchStream(CLI::App& bench, CommandBody& body);
 
 // Options that several commands have.

@@ -5,6 +5,7 @@
 #include "checkpoint/checkpoint.h"
 #include "cli/command.h"
 #include "pack/compress.h"
+#include "pack/like_bound.h"
 #include "packed/chunk_values.h"
 #include "peers/codecs.h"
 
@@ -59,14 +60,19 @@ Result<CompressOptions> ParseOptions(const Options& options, const ModelConfig& 
   }
   // What is typed goes before the plan's own default.
   if (options.plan.empty() || options.bound_given) {
-    auto bound = ParseErrorBound(options.bound);
+    auto bound = ParseBoundOrLike(options.bound);
     if (!bound) return tl::unexpected(ForOption(bound.error(), "--bound"));
     parsed.plan.default_bound = *bound;
   }
   if (options.plan.empty() || options.dense_bound_given) {
-    auto bound = ParseErrorBound(options.dense_bound);
+    auto bound = ParseBoundOrLike(options.dense_bound);
     if (!bound) return tl::unexpected(ForOption(bound.error(), "--dense-bound"));
     parsed.plan.dense_bound = *bound;
+  }
+  if (parsed.peer != nullptr && parsed.plan.AsksForLike()) {
+    return UsageError("--bound", fmt::format("like: is about Ebb's own quantizer; give {} a rel: "
+                                             "or abs: bound",
+                                             info.name));
   }
   EBB_TRY_ASSIGN(parsed.source_fingerprint, FingerprintFolder(options.checkpoint));
   return parsed;
@@ -175,7 +181,9 @@ void AddCompress(CLI::App& app, CommandBody& body) {
   CLI::Option* bound =
       command
           ->add_option("--bound", options->bound,
-                       "Error bound of routed experts: rel:R (R x mean|w|), abs:E or lossless")
+                       "Error bound of routed experts: rel:R (R x mean|w|), abs:E, lossless, or "
+                       "like:rtn4 (the largest whose RMS error is not above Q4_0's; rtn8, rtn3, "
+                       "rtn2, nf4, too)")
           ->capture_default_str()
           ->type_name("BOUND");
   command

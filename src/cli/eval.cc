@@ -124,6 +124,7 @@ class Evaluation {
     const ModelConfig& config = inputs_.files.source->config();
     EngineOptions engine;
     engine.memory_cap_bytes = cap_;
+    EBB_TRY_ASSIGN(engine.hot_bytes, HotBytes(options_.model));
     engine.threads = options_.model.threads;
     engine.limits = LikelihoodLimits(config, inputs_.texts, Batch());
     if (!IsLikelihoodTask(task_)) {

@@ -14,6 +14,7 @@ namespace ebb {
 struct ModelOptions {
   std::string model;
   std::string memory;
+  std::string hot;
   std::string precision = "exact";
   int threads = 0;
 };
@@ -25,6 +26,9 @@ void AddSamplingOptions(CLI::App& command, SamplingOptions* options);
 
 // The cap in bytes, or none.
 [[nodiscard]] Result<std::optional<uint64_t>> MemoryCap(const ModelOptions& options);
+
+// What --hot says, or nothing.
+[[nodiscard]] Result<std::optional<uint64_t>> HotBytes(const ModelOptions& options);
 
 // Refuses what is not there yet.
 [[nodiscard]] Status CheckPrecision(const ModelOptions& options);

@@ -71,6 +71,7 @@ Result<int> Run(const Options& options) {
   EBB_TRY(CheckPrecision(options.model));
   EngineOptions engine_options;
   EBB_TRY_ASSIGN(engine_options.memory_cap_bytes, MemoryCap(options.model));
+  EBB_TRY_ASSIGN(engine_options.hot_bytes, HotBytes(options.model));
   EBB_TRY_ASSIGN(TaskInputs inputs, ReadTaskInputs(options.model.model, *task, options.task));
   const ModelConfig config = inputs.files.source->config();
   const int64_t batch = inputs.Batch(options.task);

@@ -76,9 +76,12 @@ OrderedJson ToJson(const Options& options, const std::string& prompt, size_t pro
   json["memory"]["peak_rss_bytes"] = PeakRssBytes();
   json["memory"]["planned_bytes"] = engine.memory_plan().total_bytes();
   json["memory"]["expert_cache_bytes"] = engine.memory_plan().cache_bytes;
+  json["memory"]["hot_bytes"] = engine.memory_plan().hot_bytes;
+  json["memory"]["plan"] = engine.memory_plan().ToString();
   json["memory"]["token_experts_bytes"] = engine.memory_plan().token_experts_bytes;
   json["experts"] = {{"requests", experts.requests},
                      {"hits", experts.hits},
+                     {"hot_hits", experts.hot_hits},
                      {"misses", experts.misses},
                      {"bytes_read", experts.bytes_read},
                      {"read_seconds", experts.read_seconds},
@@ -123,6 +126,7 @@ Result<std::unique_ptr<Engine>> OpenEngine(const Options& options, ModelFiles fi
                                            size_t prompt_tokens, std::optional<uint64_t> cap) {
   EngineOptions engine_options;
   engine_options.memory_cap_bytes = cap;
+  EBB_TRY_ASSIGN(engine_options.hot_bytes, HotBytes(options.model));
   engine_options.threads = options.model.threads;
   const int64_t context = files.source->config().max_positions;
   if (static_cast<int64_t>(prompt_tokens) >= context) {

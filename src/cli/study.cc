@@ -12,6 +12,7 @@
 #include "study/coordinator.h"
 #include "study/inputs.h"
 #include "study/preset.h"
+#include "study/report.h"
 #include "study/results.h"
 #include "study/status.h"
 #include "study/store.h"
@@ -256,6 +257,49 @@ Result<int> WriteTables(const TablesOptions& options) {
   return kExitDone;
 }
 
+struct ReportOptions {
+  std::string study;
+  std::string out;
+  bool json = false;
+};
+
+// The page last: whoever sees it finds the tables that it links to.
+Result<int> WriteReport(const ReportOptions& options) {
+  EBB_TRY_ASSIGN(const StudyFile file, ReadStudyFile(options.study));
+  EBB_TRY_ASSIGN(const auto database, OpenStudyDatabase(file.database));
+  EBB_TRY_ASSIGN(const StudyResults results, ReadStudyResults(*database));
+  EBB_TRY_ASSIGN(const StudyAnalysis analysis, AnalyseStudy(results));
+  EBB_TRY_ASSIGN(const auto tables, MakeStudyTables(results, analysis));
+  EBB_TRY_ASSIGN(const std::string page, RenderReport(results, analysis));
+  EBB_TRY(WriteStudyTables(tables, options.out));
+  const std::string path = options.out + "/report.html";
+  EBB_TRY_ASSIGN(AtomicFile out, AtomicFile::Create(path));
+  EBB_TRY(out.Append(page));
+  EBB_TRY(out.Commit());
+  if (options.json) {
+    OrderedJson json;
+    json["file"] = path;
+    json["bytes"] = page.size();
+    json["tables"] = OrderedJson::array();
+    for (const StudyTable& table : tables) json["tables"].push_back(table.name);
+    PrintJson(json);
+  } else {
+    fmt::print("{}: {}, with {} tables beside it\n", path, FormatSize(page.size()), tables.size());
+  }
+  return kExitDone;
+}
+
+void AddStudyReport(CLI::App& study, CommandBody& body) {
+  CLI::App* command = study.add_subcommand("report", "Write one HTML page, and the tables as CSV");
+  const auto options = std::make_shared<ReportOptions>();
+  command->add_option("STUDY", options->study, "The study file")->required();
+  command->add_option("-o,--output", options->out, "The folder to write into")
+      ->required()
+      ->type_name("DIR");
+  AddJsonFlag(*command, &options->json);
+  command->callback([options, &body] { body = [options] { return WriteReport(*options); }; });
+}
+
 void AddStudyTables(CLI::App& study, CommandBody& body) {
   CLI::App* command = study.add_subcommand("tables", "Write the statistics as CSV files");
   const auto options = std::make_shared<TablesOptions>();
@@ -327,6 +371,7 @@ void AddStudy(CLI::App& app, CommandBody& body) {
   AddStudyRun(*study, body);
   AddStudyStatus(*study, body);
   AddStudyTables(*study, body);
+  AddStudyReport(*study, body);
 }
 
 }  // namespace ebb

@@ -1,6 +1,5 @@
 #include "codec/bound.h"
 
-#include <array>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -15,6 +14,8 @@ std::string ErrorBound::ToString() const {
       return fmt::format("abs:{}", value);
     case BoundKind::kRelative:
       return fmt::format("rel:{}", value);
+    case BoundKind::kLike:
+      return "like:" + like;
   }
   return "lossless";
 }
@@ -55,29 +56,8 @@ std::string_view BoundScopeName(BoundScope scope) {
   return "";
 }
 
-void MagnitudeSum::Add(std::span<const float> weights) {
-  // Eight partial sums, so that the compiler may use vectors without changing the result.
-  constexpr size_t kLanes = 8;
-  std::array<double, kLanes> sums{};
-  std::array<uint64_t, kLanes> counts{};
-  const auto add = [&](size_t lane, float weight) {
-    const float magnitude = std::fabs(weight);
-    const bool finite = magnitude <= std::numeric_limits<float>::max();
-    sums[lane] += finite ? static_cast<double>(magnitude) : 0.0;
-    counts[lane] += finite ? 1 : 0;
-  };
-  size_t i = 0;
-  for (; i + kLanes <= weights.size(); i += kLanes) {
-    for (size_t lane = 0; lane < kLanes; ++lane) add(lane, weights[i + lane]);
-  }
-  for (; i < weights.size(); ++i) add(i % kLanes, weights[i]);
-  for (size_t lane = 0; lane < kLanes; ++lane) {
-    sum += sums[lane];
-    count += counts[lane];
-  }
-}
-
 float AbsoluteBound(const ErrorBound& bound, double mean_magnitude) {
+  EBB_CHECK(bound.kind != BoundKind::kLike);
   double exact = 0;
   if (bound.kind == BoundKind::kAbsolute) exact = bound.value;
   if (bound.kind == BoundKind::kRelative) exact = bound.value * mean_magnitude;

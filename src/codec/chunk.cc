@@ -210,11 +210,35 @@ Result<ChunkView> ParseChunk(std::span<const std::byte> bytes) {
   return chunk;
 }
 
+UnitOrder::UnitOrder(const ChunkView& chunk) : chunk_(chunk) {
+  const uint32_t full = chunk.full_units();
+  if (chunk.header.classes == 1 || full > kMaxSorted) return;
+  is_sorted_ = true;
+  std::array<uint8_t, kMaxSorted> class_of;
+  std::array<uint32_t, kMaxClasses + 1> count{};
+  for (uint32_t i = 0; i < full; ++i) {
+    class_of[i] = static_cast<uint8_t>(chunk.ClassOf(i));
+    ++count[class_of[i] + size_t{1}];
+  }
+  for (size_t c = 0; c < kMaxClasses; ++c) {
+    count[c + 1] += count[c];
+    class_end_[c] = count[c + 1];
+  }
+  for (uint32_t i = 0; i < full; ++i) sorted_[count[class_of[i]]++] = static_cast<uint16_t>(i);
+}
+
 bool UnitOrder::Next(Unit* unit) {
   const uint32_t full = chunk_.full_units();
   const ChunkHeader& h = chunk_.header;
-  for (; class_number_ < h.classes; ++class_number_, position_ = 0) {
-    while (position_ < full && chunk_.ClassOf(position_) != class_number_) ++position_;
+  if (is_sorted_ && position_ < full) {
+    while (position_ >= class_end_[static_cast<size_t>(class_number_)]) ++class_number_;
+    *unit = {sorted_[position_++], h.unit, class_number_};
+    return true;
+  }
+  for (; !is_sorted_ && class_number_ < h.classes; ++class_number_, position_ = 0) {
+    while (h.classes > 1 && position_ < full && chunk_.ClassOf(position_) != class_number_) {
+      ++position_;
+    }
     if (position_ < full) {
       *unit = {position_++, h.unit, class_number_};
       return true;

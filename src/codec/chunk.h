@@ -89,10 +89,10 @@ struct ChunkView {
 // `bytes` is exactly one chunk.
 [[nodiscard]] Result<ChunkView> ParseChunk(std::span<const std::byte> bytes);
 
-// Visits the units of a chunk in coded order (format.md, 2.2), without memory of its own.
+// Visits the units of a chunk in coded order (format.md, 2.2), without memory from the heap.
 class UnitOrder {
  public:
-  explicit UnitOrder(const ChunkView& chunk) : chunk_(chunk) {}
+  explicit UnitOrder(const ChunkView& chunk);
 
   struct Unit {
     uint32_t position;  // among the chunk's units: elements from position x unit
@@ -103,10 +103,16 @@ class UnitOrder {
   bool Next(Unit* unit);
 
  private:
+  // Chunks with more full units are searched for each class anew.
+  static constexpr uint32_t kMaxSorted = 2048;
+
   const ChunkView& chunk_;
   int class_number_ = 0;
-  uint32_t position_ = 0;
+  uint32_t position_ = 0;  // among sorted_, or among all units
   bool partial_done_ = false;
+  bool is_sorted_ = false;
+  std::array<uint32_t, kMaxClasses> class_end_;  // in sorted_
+  std::array<uint16_t, kMaxSorted> sorted_;      // the full units by class
 };
 
 // Bits of a class number in a chunk with `classes` classes.

@@ -33,7 +33,9 @@ struct ChunkDecoder {
   bool (*to_int8)(const ChunkView& chunk, int8_t* out);
   bool (*to_int16)(const ChunkView& chunk, int16_t* out);
   bool (*to_int32)(const ChunkView& chunk, int32_t* out);
-  // bf16(float32(code) x step), for chunks of one step and code_bytes 1. May be null: convert
+  // float32(code) x step, for chunks of one step. May be null: convert instead.
+  bool (*to_f32)(const ChunkView& chunk, float* out);
+  // bf16(float32(code) x step), for chunks of one step. May be null: convert
   // instead.
   bool (*to_bf16)(const ChunkView& chunk, uint16_t* out);
   // to_int8 without an array for the whole: `tile` has room for kMaxUnitsAtOnce units. For chunks

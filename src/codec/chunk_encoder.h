@@ -20,7 +20,8 @@ struct ChunkContent {
   // 1 to kMaxEbbElements integers; 0 at exceptions. The encoder sets those that it makes
   // exceptions to 0.
   std::span<int32_t> values;
-  std::span<const std::byte> originals;  // 4 bytes an element, for exceptions that the encoder adds
+  std::span<const std::byte> originals;  // of each element, for exceptions that the encoder adds
+  int original_bytes = 4;                // 2 or 4
   std::span<const ChunkView::Exception> exceptions;  // rising elements
   uint32_t row_elements =
       0;           // the length of a matrix row, or 0: units are made of whole rows where possible

@@ -1,6 +1,7 @@
 #include "codec/chunk_plan.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "base/checked.h"
 #include "codec/value_groups.h"
@@ -17,8 +18,7 @@ constexpr int kMedianBits = 4;
 // A token is at least 1 / 2^kMaxFold of a bin: then all clipped values are beyond the tokens
 // anyway.
 constexpr int kMaxFold = 4;
-using Counter = ValueCounter<kBins>;
-using Histogram = Counter::Histogram;
+using Histogram = Histograms<kBins>::Histogram;
 
 // Lanes cost 8 bits each beyond what they carry; four streams decode fastest.
 int ChooseStreamsLog2(uint64_t elements) {
@@ -27,24 +27,30 @@ int ChooseStreamsLog2(uint64_t elements) {
   return 0;
 }
 
-// Token counts when `fold` bits of a bin number become raw.
+// Token counts when `fold` bits of a bin number become raw. What no token has, and the outermost
+// bins, which hold all that lies beyond, are escaped.
 std::array<uint64_t, 64> Fold(const Histogram& histogram, int fold) {
   std::array<uint64_t, 64> counts{};
-  for (int b = 0; b < kBins; ++b) {
-    const uint64_t count = histogram[static_cast<size_t>(b)];
-    if (count == 0) continue;
-    const int token = (b - kHalfBins) >> fold;
-    const bool known = b != 0 && b != kBins - 1 && token >= kMinToken && token <= kMaxToken;
-    counts[static_cast<size_t>(known ? TokenIndex(token) : kEscapeIndex)] += count;
+  uint64_t known = 0;
+  const int each = 1 << fold;
+  for (int token = kMinToken; token <= kMaxToken; ++token) {
+    const int first = kHalfBins + token * each;
+    uint64_t count = 0;
+    for (int b = first; b < std::min(first + each, kBins - 1); ++b) {
+      count += histogram[static_cast<size_t>(b)];
+    }
+    counts[static_cast<size_t>(TokenIndex(token))] = count;
+    known += count;
   }
+  static_assert(kHalfBins + (kMinToken << kMaxFold) > 0);
+  const uint64_t all = std::accumulate(histogram.begin(), histogram.end(), uint64_t{0});
+  counts[kEscapeIndex] = all - known;
   return counts;
 }
 
-struct Coded {
-  SlotCounts table;
-  double bits;
-};
+using Coded = TableCost<SlotCounts>;
 
+// Without the bits of the table.
 Coded CodeWith(const Histogram& histogram, int fold, bool needs_zero) {
   std::array<uint64_t, 64> counts = Fold(histogram, fold);
   if (needs_zero) ++counts[TokenIndex(0)];
@@ -53,44 +59,6 @@ Coded CodeWith(const Histogram& histogram, int fold, bool needs_zero) {
 }
 
 double TableBits(const SlotCounts& table) { return 8.0 * (table.last - table.first + 4); }
-
-// Tries 2, 4 and 8 classes of neighbouring groups against the one table in `plan`, and keeps the
-// cheapest.
-void ChooseClasses(const UnitGroups& groups,
-                   const std::array<Histogram, kMaxClassGroups>& histograms,
-                   const Histogram& partial, int fold, bool needs_zero, double one_table_bits,
-                   uint32_t units, ChunkPlan* plan) {
-  double best_bits = one_table_bits;
-  for (int classes = 2; classes <= kMaxClasses; classes *= 2) {
-    const auto groups_each = static_cast<size_t>(kMaxClassGroups / classes);
-    std::vector<SlotCounts> tables;
-    double bits = ClassBits(classes) * static_cast<double>(units);
-    for (size_t c = 0; c < static_cast<size_t>(classes); ++c) {
-      Histogram sum{};
-      for (size_t g = c * groups_each; g < (c + 1) * groups_each; ++g) {
-        for (size_t b = 0; b < kBins; ++b) sum[b] += histograms[g][b];
-      }
-      // The partial unit, if there is one, belongs to the middle class.
-      if (c == static_cast<size_t>(classes) / 2) {
-        for (size_t b = 0; b < kBins; ++b) sum[b] += partial[b];
-      }
-      if (std::all_of(sum.begin(), sum.end(), [](uint64_t n) { return n == 0; }))
-        sum[kHalfBins] = 1;
-      const Coded coded = CodeWith(sum, fold, needs_zero);
-      bits += coded.bits + TableBits(coded.table);
-      tables.push_back(coded.table);
-    }
-    if (bits >= best_bits) continue;
-    best_bits = bits;
-    plan->tables = std::move(tables);
-    plan->class_of_unit.assign(units, static_cast<uint8_t>(classes / 2));
-    for (size_t g = 0; g < kMaxClassGroups; ++g) {
-      for (const uint32_t unit : groups.Group(g)) {
-        plan->class_of_unit[unit] = static_cast<uint8_t>(g / groups_each);
-      }
-    }
-  }
-}
 
 }  // namespace
 
@@ -102,19 +70,7 @@ ChunkPlan PlanChunk(std::span<const int32_t> values, uint32_t row_elements, bool
 
   const int shift = HistogramShift(values, kMedianBits, kMaxFold);
   const UnitGroups groups(values, shift, plan.unit, streams);
-  Counter counter(shift);
-  counter.Add(values.subspan(values.size() / plan.unit * plan.unit));
-  const Histogram partial = counter.Take();
-  Histogram all = partial;
-  std::array<Histogram, kMaxClassGroups> histograms;
-  for (size_t g = 0; g < kMaxClassGroups; ++g) {
-    for (const uint32_t unit : groups.Group(g)) {
-      counter.Add(values.subspan(size_t{unit} * plan.unit, plan.unit));
-    }
-    histograms[g] = counter.Take();
-    for (size_t b = 0; b < kBins; ++b) all[b] += histograms[g][b];
-  }
-
+  const auto histograms = CountValues<kBins>(values, shift, plan.unit, groups);
   const std::array<uint64_t, 33> by_bits =
       CountMagnitudeBits(values, plan.unit, groups.magnitude_bits());
   double best_bits = 0;
@@ -122,7 +78,7 @@ ChunkPlan PlanChunk(std::span<const int32_t> values, uint32_t row_elements, bool
   for (int fold = 0; fold <= kMaxFold; ++fold) {
     const int raw_bits = shift + fold;
     const auto exceptions = static_cast<double>(CountAbove(by_bits, raw_bits + 7));
-    const Coded coded = CodeWith(all, fold, exceptions > 0);
+    const Coded coded = CodeWith(histograms.all, fold, exceptions > 0);
     const double bits =
         coded.bits + raw_bits * static_cast<double>(values.size()) + exceptions * kExceptionBits;
     if (fold > 0 && bits >= best_bits) continue;
@@ -139,12 +95,20 @@ ChunkPlan PlanChunk(std::span<const int32_t> values, uint32_t row_elements, bool
   const int fold = plan.raw_bits - shift;
   const bool needs_zero = CountAbove(by_bits, plan.max_magnitude_bits) > 0;
   plan.adds_exceptions = needs_zero;
-  if (needs_zero) best = CodeWith(all, fold, true);
+  if (needs_zero) best = CodeWith(histograms.all, fold, true);
   plan.tables = {best.table};
   const auto units = static_cast<uint32_t>(DivideRoundingUp(values.size(), plan.unit));
   if (units > 2 * streams) {
-    ChooseClasses(groups, histograms, partial, fold, needs_zero, best.bits + TableBits(best.table),
-                  units, &plan);
+    auto choice =
+        ChooseClasses<SlotCounts>(groups, histograms, units, best.bits + TableBits(best.table),
+                                  [&](const Histogram& histogram) -> Coded {
+                                    const Coded coded = CodeWith(histogram, fold, needs_zero);
+                                    return {coded.table, coded.bits + TableBits(coded.table)};
+                                  });
+    if (!choice.tables.empty()) {
+      plan.tables = std::move(choice.tables);
+      plan.class_of_unit = std::move(choice.class_of_unit);
+    }
   }
   return plan;
 }

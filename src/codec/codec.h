@@ -60,6 +60,10 @@ class Codec {
   // kCorrupt.
   [[nodiscard]] virtual Status Decode(std::span<const std::byte> stream, uint64_t rows,
                                       uint64_t cols, float bound, float* out) const = 0;
+
+  // The sum of squared errors over finite values that Encode and Decode make, for codecs of fixed
+  // width. It does not depend on the instruction set.
+  [[nodiscard]] virtual Result<double> SquaredError(const ArrayView& array) const;
 };
 
 // The codec of this project: `ebb:fast` and `ebb:small`.

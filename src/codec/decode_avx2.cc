@@ -188,7 +188,8 @@ bool DecodeAvx2(const ChunkView& chunk, Out* out) {
 
 const ChunkDecoder& Avx2ChunkDecoder() {
   static constexpr ChunkDecoder kDecoder = {
-      "avx2", DecodeAvx2<int8_t>, DecodeAvx2<int16_t>, DecodeAvx2<int32_t>, nullptr, nullptr};
+      "avx2", DecodeAvx2<int8_t>, DecodeAvx2<int16_t>, DecodeAvx2<int32_t>, nullptr, nullptr,
+      nullptr};
   return kDecoder;
 }
 

@@ -14,12 +14,6 @@ struct StreamState {
   const std::byte* escapes;
 };
 
-// `count` raw bits (at most 24) from bit position `at`; reads up to 3 bytes past the last bit.
-uint32_t LoadBits(const std::byte* from, uint64_t at, int count) {
-  const uint32_t window = LoadLe<uint32_t>(from + at / 8);
-  return (window >> (at % 8)) & ((1u << count) - 1);
-}
-
 class ScalarDecoder {
  public:
   explicit ScalarDecoder(const ChunkView& chunk) : chunk_(chunk) {
@@ -92,7 +86,7 @@ class ScalarDecoder {
     const auto high = static_cast<uint32_t>(int32_t{token}) << k;
     if (k == 0) return static_cast<int32_t>(high);
     return static_cast<int32_t>(
-        high | LoadBits(chunk_.raw, uint64_t{element} * static_cast<uint64_t>(k), k));
+        high | LoadRawBits(chunk_.raw, uint64_t{element} * static_cast<uint64_t>(k), k));
   }
 
   bool AtEnd() const {
@@ -121,9 +115,13 @@ bool DecodeScalar(const ChunkView& chunk, Out* out) {
 }  // namespace
 
 const ChunkDecoder& ScalarChunkDecoder() {
-  static constexpr ChunkDecoder kDecoder = {
-      "scalar", DecodeScalar<int8_t>, DecodeScalar<int16_t>, DecodeScalar<int32_t>, nullptr,
-      nullptr};
+  static constexpr ChunkDecoder kDecoder = {"scalar",
+                                            DecodeScalar<int8_t>,
+                                            DecodeScalar<int16_t>,
+                                            DecodeScalar<int32_t>,
+                                            nullptr,
+                                            nullptr,
+                                            nullptr};
   return kDecoder;
 }
 

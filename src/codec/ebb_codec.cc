@@ -73,9 +73,15 @@ class EbbCodec final : public Codec {
       }
       const uint64_t size = LoadLe<uint32_t>(stream.data() + offsetof(ChunkHeader, bytes));
       if (size > stream.size()) return MakeError(ErrorCode::kCorrupt, "stream", "is truncated");
-      chunk_bytes.assign(stream.begin(), stream.begin() + static_cast<ptrdiff_t>(size));
-      chunk_bytes.resize(size + kChunkSlackBytes);
-      EBB_TRY_ASSIGN(const ChunkView chunk, ParseChunk(std::span(chunk_bytes).first(size)));
+      // Decoders may look past the end of a chunk. Behind all but the last is the next one.
+      std::span<const std::byte> bytes = stream.first(size);
+      if (stream.size() - size < kChunkSlackBytes) {
+        chunk_bytes.reserve(size + kChunkSlackBytes);
+        chunk_bytes.assign(bytes.begin(), bytes.end());
+        chunk_bytes.resize(size + kChunkSlackBytes);
+        bytes = std::span(chunk_bytes).first(size);
+      }
+      EBB_TRY_ASSIGN(const ChunkView chunk, ParseChunk(bytes));
       if (chunk.header.elements > left) {
         return MakeError(ErrorCode::kCorrupt, "stream", "holds more values than the array");
       }

@@ -74,6 +74,28 @@ size_t QuantizeEasy(const float* weights, size_t count, const QuantizerConstants
   return i;
 }
 
+bool Keeps(const float* original, const float* decoded, size_t count, float bound) {
+  const hn::ScalableTag<float> df;
+  const hn::RebindToUnsigned<decltype(df)> du;
+  const size_t lanes = hn::Lanes(df);
+  const auto bounds = hn::Set(df, bound);
+  auto kept = hn::Eq(bounds, bounds);
+  const auto keeps = [&](auto o, auto d) HWY_ATTR {
+    const auto same = hn::RebindMask(df, hn::Eq(hn::BitCast(du, o), hn::BitCast(du, d)));
+    return hn::Or(hn::Le(hn::Abs(hn::Sub(d, o)), bounds), same);
+  };
+  size_t i = 0;
+  for (; i + lanes <= count; i += lanes) {
+    kept = hn::And(kept, keeps(hn::LoadU(df, original + i), hn::LoadU(df, decoded + i)));
+  }
+  bool good = hn::AllTrue(df, kept);
+  for (; i < count; ++i) {
+    good &= std::abs(decoded[i] - original[i]) <= bound ||
+            std::bit_cast<uint32_t>(decoded[i]) == std::bit_cast<uint32_t>(original[i]);
+  }
+  return good;
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace ebb
 HWY_AFTER_NAMESPACE();
@@ -83,6 +105,7 @@ namespace ebb {
 namespace {
 
 HWY_EXPORT(QuantizeEasy);
+HWY_EXPORT(Keeps);
 
 constexpr float kDenormalScale = 0x1p100f;
 constexpr float kSmallestUnscaledStep = 0x1p-100f;
@@ -110,6 +133,10 @@ bool QuantizeOne(float weight, const QuantizerConstants& c, int32_t* code) {
 }
 
 }  // namespace
+
+bool KeepsBound(std::span<const float> original, std::span<const float> decoded, float bound) {
+  return HWY_DYNAMIC_DISPATCH(Keeps)(original.data(), decoded.data(), original.size(), bound);
+}
 
 float StepForBound(float bound) {
   const float step = 2 * bound;

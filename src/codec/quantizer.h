@@ -37,6 +37,10 @@ struct QuantizationError {
 QuantizationError Quantize(std::span<const float> weights, float bound, uint32_t first_element,
                            int32_t* codes, std::vector<ChunkView::Exception>* exceptions);
 
+// Whether every decoded weight is within `bound` of the original, or has its very bits. As many.
+[[nodiscard]] bool KeepsBound(std::span<const float> original, std::span<const float> decoded,
+                              float bound);
+
 // The weight that a decoder makes of a code.
 inline float Reconstruct(int32_t code, float step) { return static_cast<float>(code) * step; }
 

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
+#include <queue>
 #include <vector>
 
 #include "base/error.h"
@@ -36,6 +38,31 @@ struct Share {
   double Loss() const { return slots == 1 ? INFINITY : count * (Log2(slots) - Log2(slots - 1)); }
 };
 
+// Who is next to give or take a slot: the highest score, the first of those that tie.
+struct Turn {
+  double score;
+  size_t share;
+
+  bool operator<(const Turn& other) const {
+    return score != other.score ? score < other.score : share > other.share;
+  }
+};
+
+// Changes one share's slots by `change` (1 or -1) after the other.
+template <typename Score>
+void Change(std::vector<Share>* shares, int times, int change, const Score& score) {
+  if (times <= 0) return;
+  std::vector<Turn> turns;
+  for (size_t i = 0; i < shares->size(); ++i) turns.push_back({score((*shares)[i]), i});
+  std::priority_queue queue(std::less<Turn>(), std::move(turns));
+  for (; times > 0; --times) {
+    const size_t next = queue.top().share;
+    queue.pop();
+    (*shares)[next].slots += change;
+    queue.push({score((*shares)[next]), next});
+  }
+}
+
 }  // namespace
 
 SlotCounts NormaliseCounts(std::span<const uint64_t, 64> counts) {
@@ -63,16 +90,8 @@ SlotCounts NormaliseCounts(std::span<const uint64_t, 64> counts) {
     used += slots;
   }
   // Hand out what is missing where it saves most; take back what is too much where it costs least.
-  for (; used < kSlots; ++used) {
-    std::max_element(shares.begin(), shares.end(), [](const Share& a, const Share& b) {
-      return a.Gain() < b.Gain();
-    })->slots++;
-  }
-  for (; used > kSlots; --used) {
-    std::min_element(shares.begin(), shares.end(), [](const Share& a, const Share& b) {
-      return a.Loss() < b.Loss();
-    })->slots--;
-  }
+  Change(&shares, kSlots - used, 1, [](const Share& share) { return share.Gain(); });
+  Change(&shares, used - kSlots, -1, [](const Share& share) { return -share.Loss(); });
 
   SlotCounts result;
   result.first = kMaxToken + 1;

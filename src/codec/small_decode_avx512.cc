@@ -12,6 +12,7 @@
 #include <type_traits>
 
 #include "base/bytes.h"
+#include "codec/avx512_common-inl.h"
 #include "codec/decoders.h"
 #include "codec/small_table.h"
 
@@ -21,7 +22,6 @@ HWY_PUSH_ATTRIBUTES(
 namespace ebb {
 namespace {
 
-#define EBB_INLINE static inline __attribute__((always_inline))
 #define EBB_EACH_VECTOR _Pragma("GCC unroll 4") for (int v = 0; v < kVectors; ++v)
 
 constexpr int kVectors = kLanes / 16;
@@ -34,90 +34,16 @@ struct StreamState {
   const uint8_t* escapes_end;
 };
 
-struct Table {
-  int first;
-  SmallSlotTable slots;
-};
-
-// One byte behind the end is where a stream stays that wanted more than there is: AtEnd sees it.
-EBB_INLINE const uint8_t* Advance(const uint8_t* words, __mmask16 taken, const uint8_t* end) {
-  words += 2 * _mm_popcnt_u32(taken);
-  return words <= end ? words : end + 1;
-}
-
 EBB_INLINE __m512i LoadWords(const uint8_t* from) {
   return _mm512_cvtepu16_epi32(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)));
 }
 
-// Raw bits of 16 elements at a time, joined with their tokens; k <= 24.
-struct Joiner {
-  int k;
-  __m512i spread;  // byte 4i+j: byte j of the four that hold element i's bits
-  __m512i shifts;
-  __m512i mask;
-  __m128i shift;
-
-  EBB_INLINE Joiner Make(int k) {
-    alignas(64) std::array<uint8_t, 64> spread;
-    alignas(64) std::array<uint32_t, 16> shifts;
-    for (int i = 0; i < 16; ++i) {
-      for (int j = 0; j < 4; ++j) {
-        spread[static_cast<size_t>(4 * i + j)] = static_cast<uint8_t>(i * k / 8 + j);
-      }
-      shifts[static_cast<size_t>(i)] = static_cast<uint32_t>(i * k % 8);
-    }
-    return {k, _mm512_load_si512(spread.data()), _mm512_load_si512(shifts.data()),
-            _mm512_set1_epi32((1 << k) - 1), _mm_cvtsi32_si128(k)};
-  }
-  template <bool kRaw>
-  EBB_INLINE __m512i Join(const Joiner& joiner, __m512i tokens, const uint8_t* raw) {
-    if constexpr (!kRaw) return tokens;
-    const __m512i bytes = _mm512_permutexvar_epi8(joiner.spread, _mm512_loadu_si512(raw));
-    // raw where the mask is set, shifted token elsewhere (0xCA: bitwise select).
-    return _mm512_ternarylogic_epi64(joiner.mask, _mm512_srlv_epi32(bytes, joiner.shifts),
-                                     _mm512_sll_epi32(tokens, joiner.shift), 0xCA);
-  }
-};
-
-// --- Sinks: what becomes of 16 integers ---
-
-template <typename T>
-struct IntegerSink {
-  using Out = T;
-  EBB_INLINE IntegerSink Make(const ChunkView&) { return {}; }
-  EBB_INLINE void Put(const IntegerSink&, __m512i values, Out* out) {
-    if constexpr (sizeof(Out) == 4) {
-      _mm512_storeu_si512(out, values);
-    } else if constexpr (sizeof(Out) == 2) {
-      _mm256_storeu_si256(reinterpret_cast<__m256i*>(out), _mm512_cvtepi32_epi16(values));
-    } else {
-      _mm_storeu_si128(reinterpret_cast<__m128i*>(out), _mm512_cvtepi32_epi8(values));
-    }
-  }
-};
-
-// bf16(code x step), rounded to nearest even as F32ToBf16 does. Codes and steps are finite.
-struct Bf16Sink {
-  using Out = uint16_t;
-  __m512 step;
-
-  EBB_INLINE Bf16Sink Make(const ChunkView& chunk) { return {_mm512_set1_ps(chunk.step())}; }
-  EBB_INLINE void Put(const Bf16Sink& sink, __m512i values, Out* out) {
-    const __m512i bits = _mm512_castps_si512(_mm512_mul_ps(_mm512_cvtepi32_ps(values), sink.step));
-    const __m512i odd = _mm512_and_si512(_mm512_srli_epi32(bits, 16), _mm512_set1_epi32(1));
-    const __m512i rounded =
-        _mm512_add_epi32(_mm512_add_epi32(bits, odd), _mm512_set1_epi32(0x7fff));
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(out),
-                        _mm512_cvtepi32_epi16(_mm512_srli_epi32(rounded, 16)));
-  }
-};
-
 // Decodes `blocks` whole blocks of a stream. A damaged stream reads no further than 33 bytes past
 // its end.
-template <bool kRaw, typename Sink>
-EBB_INLINE void DecodeBlocks(const Table& table, const Joiner& joiner, const Sink& sink,
-                             StreamState* stream, const uint8_t* raw, uint32_t blocks,
-                             typename Sink::Out* out) {
+template <bool kRaw, typename Values>
+EBB_INLINE void DecodeBlocks(const SmallDecodingTable& table, const WideRaw& wide,
+                             const Values& values, StreamState* stream, const uint8_t* raw,
+                             uint32_t blocks, typename Values::Out* out) {
   const __m512i low12 = _mm512_set1_epi32(4095);
   const __m512i one = _mm512_set1_epi32(1);
   const __m512i first = _mm512_set1_epi32(table.first);
@@ -139,7 +65,7 @@ EBB_INLINE void DecodeBlocks(const Table& table, const Joiner& joiner, const Sin
       const __mmask16 small = _mm512_cmplt_epu32_mask(x[v], state_low);
       const __m512i next = _mm512_maskz_expand_epi32(small, LoadWords(words));
       x[v] = _mm512_mask_or_epi32(x[v], small, _mm512_slli_epi32(x[v], 16), next);
-      words = Advance(words, small, words_end);
+      words = Advance(words, 2 * _mm_popcnt_u32(small), words_end);
     }
     EBB_EACH_VECTOR {
       const __m512i symbols = _mm512_and_si512(entries[v], escape);
@@ -149,27 +75,27 @@ EBB_INLINE void DecodeBlocks(const Table& table, const Joiner& joiner, const Sin
         const __m512i escapes = _mm512_cvtepi16_epi32(
             _mm256_loadu_si256(reinterpret_cast<const __m256i*>(stream->escapes)));
         tokens = _mm512_mask_expand_epi32(tokens, escaped, escapes);
-        stream->escapes = Advance(stream->escapes, escaped, stream->escapes_end);
+        stream->escapes =
+            Advance(stream->escapes, 2 * _mm_popcnt_u32(escaped), stream->escapes_end);
       }
-      Sink::Put(sink, Joiner::Join<kRaw>(joiner, tokens, raw + 2 * v * joiner.k), out + 16 * v);
+      if constexpr (kRaw) tokens = WideRaw::Join(wide, tokens, raw + 2 * v * wide.k);
+      Values::Put(values, tokens, out + 16 * v);
     }
-    raw += 8 * joiner.k;
+    raw += 8 * wide.k;
     out += kLanes;
   }
   EBB_EACH_VECTOR _mm512_storeu_si512(stream->x.data() + 16 * v, x[v]);
   stream->words = words;
 }
 
-const uint8_t* Bytes(const std::byte* bytes) { return reinterpret_cast<const uint8_t*>(bytes); }
-
 std::vector<StreamState> LoadStreams(const ChunkView& chunk) {
   std::vector<StreamState> streams(static_cast<size_t>(chunk.stream_count()));
   for (size_t s = 0; s < streams.size(); ++s) {
     std::memcpy(streams[s].x.data(), chunk.states + s * sizeof(streams[s].x), sizeof(streams[s].x));
-    streams[s].words = Bytes(chunk.streams[s].bytes_begin);
-    streams[s].words_end = Bytes(chunk.streams[s].bytes_end);
-    streams[s].escapes = Bytes(chunk.streams[s].escapes_begin);
-    streams[s].escapes_end = Bytes(chunk.streams[s].escapes_end);
+    streams[s].words = BytesOf(chunk.streams[s].bytes_begin);
+    streams[s].words_end = BytesOf(chunk.streams[s].bytes_end);
+    streams[s].escapes = BytesOf(chunk.streams[s].escapes_begin);
+    streams[s].escapes_end = BytesOf(chunk.streams[s].escapes_end);
   }
   return streams;
 }
@@ -180,34 +106,31 @@ bool AtEnd(const StreamState& stream) {
   return at_end;
 }
 
-template <bool kRaw, typename Sink>
-bool DecodeChunk(const ChunkView& chunk, typename Sink::Out* out) {
-  AlignedArray<Table> tables(chunk.header.classes);
+template <bool kRaw, typename Values>
+bool DecodeChunk(const ChunkView& chunk, typename Values::Out* out) {
+  AlignedArray<SmallDecodingTable> tables(chunk.header.classes);
   for (size_t c = 0; c < tables.size(); ++c) {
-    SmallCounts counts;
-    (void)ReadSmallTable(chunk.small_tables[c], &counts);  // ParseChunk has seen to it
-    tables[c].first = counts.first;
-    BuildSmallSlotTable(counts, &tables[c].slots);
+    tables[c] = LoadSmallTable(chunk.small_tables[c]);
   }
   std::vector<StreamState> streams = LoadStreams(chunk);
-  const Joiner joiner = Joiner::Make(chunk.header.raw_bits);
-  const Sink sink = Sink::Make(chunk);
+  const WideRaw wide = WideRaw::Make(chunk.header.raw_bits);
+  const Values values = Values::Make(chunk);
   const auto k = static_cast<size_t>(chunk.header.raw_bits);
   UnitOrder order(chunk);
   UnitOrder::Unit unit;
   for (size_t i = 0; order.Next(&unit); ++i) {
-    const Table& table = tables[static_cast<size_t>(unit.class_number)];
+    const SmallDecodingTable& table = tables[static_cast<size_t>(unit.class_number)];
     StreamState* const stream = &streams[i % streams.size()];
     const size_t first = size_t{unit.position} * chunk.header.unit;
-    const uint8_t* const raw = Bytes(chunk.raw) + first / 8 * k;
+    const uint8_t* const raw = BytesOf(chunk.raw) + first / 8 * k;
     const uint32_t blocks = unit.elements / kLanes;
-    DecodeBlocks<kRaw>(table, joiner, sink, stream, raw, blocks, out + first);
+    DecodeBlocks<kRaw>(table, wide, values, stream, raw, blocks, out + first);
     const size_t rest = unit.elements % kLanes;
     if (rest == 0) continue;
     // The raw bits of dropped elements may be missing: there the states lie, and what follows them.
-    alignas(64) std::array<typename Sink::Out, kLanes> last;
+    alignas(64) std::array<typename Values::Out, kLanes> last;
     const size_t done = size_t{blocks} * kLanes;
-    DecodeBlocks<kRaw>(table, joiner, sink, stream, raw + done / 8 * k, 1, last.data());
+    DecodeBlocks<kRaw>(table, wide, values, stream, raw + done / 8 * k, 1, last.data());
     std::memcpy(out + first + done, last.data(), rest * sizeof(last[0]));
   }
   for (const StreamState& stream : streams) {
@@ -216,28 +139,30 @@ bool DecodeChunk(const ChunkView& chunk, typename Sink::Out* out) {
   return true;
 }
 
-template <typename Sink>
-bool Decode(const ChunkView& chunk, typename Sink::Out* out) {
-  return chunk.header.raw_bits == 0 ? DecodeChunk<false, Sink>(chunk, out)
-                                    : DecodeChunk<true, Sink>(chunk, out);
+template <typename Values>
+bool Decode(const ChunkView& chunk, typename Values::Out* out) {
+  return chunk.header.raw_bits == 0 ? DecodeChunk<false, Values>(chunk, out)
+                                    : DecodeChunk<true, Values>(chunk, out);
 }
 
 #undef EBB_EACH_VECTOR
-#undef EBB_INLINE
 
 }  // namespace
 
 bool DecodeSmallAvx512(const ChunkView& chunk, int8_t* out) {
-  return Decode<IntegerSink<int8_t>>(chunk, out);
+  return Decode<IntegerValues<int8_t>>(chunk, out);
 }
 bool DecodeSmallAvx512(const ChunkView& chunk, int16_t* out) {
-  return Decode<IntegerSink<int16_t>>(chunk, out);
+  return Decode<IntegerValues<int16_t>>(chunk, out);
 }
 bool DecodeSmallAvx512(const ChunkView& chunk, int32_t* out) {
-  return Decode<IntegerSink<int32_t>>(chunk, out);
+  return Decode<IntegerValues<int32_t>>(chunk, out);
+}
+bool DecodeSmallAvx512ToF32(const ChunkView& chunk, float* out) {
+  return Decode<F32Values>(chunk, out);
 }
 bool DecodeSmallAvx512ToBf16(const ChunkView& chunk, uint16_t* out) {
-  return Decode<Bf16Sink>(chunk, out);
+  return Decode<Bf16Values>(chunk, out);
 }
 
 }  // namespace ebb

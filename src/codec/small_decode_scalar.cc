@@ -14,20 +14,12 @@ struct StreamState {
   const std::byte* escapes;
 };
 
-struct Table {
-  int first;
-  SmallSlotTable slots;
-};
-
 class ScalarDecoder {
  public:
   explicit ScalarDecoder(const ChunkView& chunk)
       : chunk_(chunk), tables_(chunk.header.classes), streams_(StreamCount(chunk)) {
     for (size_t c = 0; c < tables_.size(); ++c) {
-      SmallCounts counts;
-      (void)ReadSmallTable(chunk.small_tables[c], &counts);  // ParseChunk has seen to it
-      tables_[c].first = counts.first;
-      BuildSmallSlotTable(counts, &tables_[c].slots);
+      tables_[c] = LoadSmallTable(chunk.small_tables[c]);
     }
     for (size_t s = 0; s < streams_.size(); ++s) {
       for (size_t lane = 0; lane < kLanes; ++lane) {
@@ -60,7 +52,7 @@ class ScalarDecoder {
   }
 
   // The next 64 tokens of a stream.
-  void DecodeBlock(size_t s, const Table& table) {
+  void DecodeBlock(size_t s, const SmallDecodingTable& table) {
     StreamState& stream = streams_[s];
     std::array<uint32_t, kLanes> symbols;
     for (size_t lane = 0; lane < kLanes; ++lane) {
@@ -95,10 +87,8 @@ class ScalarDecoder {
     const int k = chunk_.header.raw_bits;
     const uint32_t high = static_cast<uint32_t>(token) << k;
     if (k == 0) return static_cast<int32_t>(high);
-    // Reads up to 3 bytes past the last bit: there the states lie.
-    const uint64_t at = uint64_t{element} * static_cast<uint64_t>(k);
-    const uint32_t window = LoadLe<uint32_t>(chunk_.raw + at / 8) >> (at % 8);
-    return static_cast<int32_t>(high | (window & ((1u << k) - 1)));
+    return static_cast<int32_t>(
+        high | LoadRawBits(chunk_.raw, uint64_t{element} * static_cast<uint64_t>(k), k));
   }
 
   bool AtEnd() const {
@@ -113,7 +103,7 @@ class ScalarDecoder {
   }
 
   const ChunkView& chunk_;
-  std::vector<Table> tables_;
+  std::vector<SmallDecodingTable> tables_;
   std::vector<StreamState> streams_;
   std::array<int32_t, kLanes> tokens_;
   bool sound_ = true;

@@ -16,8 +16,7 @@ constexpr int kMedianBits = 6;
 constexpr int kMaxFold = 5;
 constexpr int kEscapedMagnitudeBits = 15;  // an escape holds a token of 16 bits
 
-using Counter = ValueCounter<kBins>;
-using Histogram = Counter::Histogram;
+using Histogram = Histograms<kBins>::Histogram;
 
 // One stream suffices: its four vectors of lanes already keep a core busy.
 constexpr uint32_t kStreams = 1;
@@ -38,10 +37,7 @@ struct TokenCounts {
   uint64_t& OfZero() { return counts[static_cast<size_t>(-first)]; }
 };
 
-struct Coded {
-  SmallCounts table;
-  double bits;  // the table's own included
-};
+using Coded = TableCost<SmallCounts>;
 
 Coded CodeWith(const Histogram& histogram, int fold, bool needs_zero) {
   TokenCounts tokens(histogram, fold);
@@ -53,69 +49,6 @@ Coded CodeWith(const Histogram& histogram, int fold, bool needs_zero) {
                      8.0 * static_cast<double>(bytes.size())};
 }
 
-void AddTo(Histogram* sum, const Histogram& part) {
-  for (size_t b = 0; b < kBins; ++b) (*sum)[b] += part[b];
-}
-
-// The values' histograms: of each group of units, of the partial unit, of all.
-struct Histograms {
-  std::vector<Histogram> groups;
-  Histogram partial;
-  Histogram all;
-};
-
-Histograms CountValues(std::span<const int32_t> values, int shift, uint32_t unit,
-                       const UnitGroups& groups) {
-  Counter counter(shift);
-  counter.Add(values.subspan(values.size() / unit * unit));
-  Histograms histograms;
-  histograms.partial = counter.Take();
-  histograms.all = histograms.partial;
-  for (size_t g = 0; g < kMaxClassGroups; ++g) {
-    for (const uint32_t u : groups.Group(g)) {
-      counter.Add(values.subspan(size_t{u} * unit, unit));
-    }
-    histograms.groups.push_back(counter.Take());
-    AddTo(&histograms.all, histograms.groups.back());
-  }
-  return histograms;
-}
-
-// Tries 2, 4 and 8 classes of neighbouring groups against the one table in `plan`, and keeps the
-// cheapest.
-void ChooseClasses(const UnitGroups& groups, const Histograms& histograms, int fold,
-                   bool needs_zero, double one_table_bits, uint32_t units, SmallPlan* plan) {
-  double best_bits = one_table_bits;
-  for (int classes = 2; classes <= kMaxClasses; classes *= 2) {
-    const auto groups_each = static_cast<size_t>(kMaxClassGroups / classes);
-    std::vector<SmallCounts> tables;
-    double bits = ClassBits(classes) * static_cast<double>(units);
-    for (size_t c = 0; c < static_cast<size_t>(classes); ++c) {
-      Histogram sum{};
-      for (size_t g = c * groups_each; g < (c + 1) * groups_each; ++g) {
-        AddTo(&sum, histograms.groups[g]);
-      }
-      // The partial unit, if there is one, belongs to the middle class.
-      if (c == static_cast<size_t>(classes) / 2) AddTo(&sum, histograms.partial);
-      if (std::all_of(sum.begin(), sum.end(), [](uint64_t n) { return n == 0; })) {
-        sum[kHalfBins] = 1;
-      }
-      const Coded coded = CodeWith(sum, fold, needs_zero);
-      bits += coded.bits;
-      tables.push_back(coded.table);
-    }
-    if (bits >= best_bits) continue;
-    best_bits = bits;
-    plan->small_tables = std::move(tables);
-    plan->plan.class_of_unit.assign(units, static_cast<uint8_t>(classes / 2));
-    for (size_t g = 0; g < kMaxClassGroups; ++g) {
-      for (const uint32_t unit : groups.Group(g)) {
-        plan->plan.class_of_unit[unit] = static_cast<uint8_t>(g / groups_each);
-      }
-    }
-  }
-}
-
 }  // namespace
 
 SmallPlan PlanSmallChunk(std::span<const int32_t> values, uint32_t row_elements, bool codes) {
@@ -125,7 +58,7 @@ SmallPlan PlanSmallChunk(std::span<const int32_t> values, uint32_t row_elements,
   plan.unit = ChooseUnit(values.size(), row_elements, kStreams);
   const int shift = HistogramShift(values, kMedianBits, kMaxFold);
   const UnitGroups groups(values, shift, plan.unit, kStreams);
-  const Histograms histograms = CountValues(values, shift, plan.unit, groups);
+  const auto histograms = CountValues<kBins>(values, shift, plan.unit, groups);
   const BitCounts by_bits = CountMagnitudeBits(values, plan.unit, groups.magnitude_bits());
 
   const auto exceptions_at = [&](int raw_bits) {
@@ -156,7 +89,14 @@ SmallPlan PlanSmallChunk(std::span<const int32_t> values, uint32_t row_elements,
   small.small_tables = {best.table};
   const auto units = static_cast<uint32_t>(DivideRoundingUp(values.size(), plan.unit));
   if (units > 2) {
-    ChooseClasses(groups, histograms, fold, plan.adds_exceptions, best.bits, units, &small);
+    auto choice = ChooseClasses<SmallCounts>(
+        groups, histograms, units, best.bits, [&](const Histogram& histogram) {
+          return CodeWith(histogram, fold, plan.adds_exceptions);
+        });
+    if (!choice.tables.empty()) {
+      small.small_tables = std::move(choice.tables);
+      plan.class_of_unit = std::move(choice.class_of_unit);
+    }
   }
   return small;
 }

@@ -166,6 +166,15 @@ size_t ReadSmallTable(std::span<const std::byte> bytes, SmallCounts* table) {
   return total == kSmallSlots ? at : 0;
 }
 
+SmallDecodingTable LoadSmallTable(std::span<const std::byte> bytes) {
+  SmallCounts counts;
+  EBB_CHECK(ReadSmallTable(bytes, &counts) > 0);
+  SmallDecodingTable table;
+  table.first = counts.first;
+  BuildSmallSlotTable(counts, &table.slots);
+  return table;
+}
+
 void BuildSmallSlotTable(const SmallCounts& counts, SmallSlotTable* table) {
   size_t slot = 0;
   for (uint32_t symbol = 0; symbol < counts.slots.size(); ++symbol) {

@@ -44,4 +44,12 @@ void AppendSmallTable(const SmallCounts& table, std::vector<std::byte>* out);
 using SmallSlotTable = std::array<uint32_t, kSmallSlots>;
 void BuildSmallSlotTable(const SmallCounts& counts, SmallSlotTable* table);
 
+struct SmallDecodingTable {
+  int first;  // token of symbol 0
+  SmallSlotTable slots;
+};
+
+// From the bytes of a table that is known to be sound (ParseChunk saw to it).
+[[nodiscard]] SmallDecodingTable LoadSmallTable(std::span<const std::byte> bytes);
+
 }  // namespace ebb

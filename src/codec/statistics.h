@@ -19,6 +19,8 @@ class CodeHistogram {
   double EntropyBits() const;
 
  private:
+  void AddOne(int32_t code);
+
   static constexpr int32_t kDense = 2048;  // codes in [-kDense, kDense) are counted in an array
   std::vector<uint64_t> dense_ = std::vector<uint64_t>(2 * kDense);
   std::unordered_map<int32_t, uint64_t> others_;

@@ -68,11 +68,14 @@ BitCounts CountMagnitudeBits(std::span<const int32_t> values, uint32_t unit,
   for (size_t u = 0; u < unit_bits.size(); ++u) {
     const size_t first = u * unit;
     const auto run = values.subspan(first, std::min<size_t>(unit, values.size() - first));
-    if (unit_bits[u] <= 7) {
-      counts[7] += run.size();
-      continue;
+    // Of those with more than 7 bits, those with more than 8, ...: few units need many looks.
+    uint64_t wider = run.size();
+    for (uint32_t bits = 7; bits < unit_bits[u] && wider > 0; ++bits) {
+      const uint64_t still_wider = CountWider(run, static_cast<int>(bits));
+      counts[bits] += wider - still_wider;
+      wider = still_wider;
     }
-    for (const int32_t v : run) ++counts[static_cast<size_t>(std::bit_width(Magnitude(v)))];
+    counts[std::max(7u, unit_bits[u])] += wider;
   }
   return counts;
 }

@@ -9,6 +9,7 @@
 #include "base/float16.h"
 #include "codec/chunk_decoder.h"
 #include "codec/chunk_encoder.h"
+#include "codec/encode_ops.h"
 #include "codec/quantizer.h"
 
 namespace ebb {
@@ -24,25 +25,47 @@ Status WantMap(const ChunkView& chunk, ValueMap map) {
   return MakeError(ErrorCode::kCorrupt, "chunk", "holds another kind of values than its tensor");
 }
 
-template <int kWidth>
-uint32_t RotateLeft(uint32_t word) {
-  if constexpr (kWidth == 32) return std::rotl(word, 1);
-  return std::rotl(static_cast<uint16_t>(word), 1);
+// Words are rotated so that the exponent is on top, and become integers around the most common one:
+// the commonest top byte (bf16, f32: exponent) becomes token 0. Counts of top bytes are kept in
+// four histograms in turn, because neighbouring equal bytes would wait for each other's increments.
+class TopBytes {
+ public:
+  void Add(size_t part, uint64_t byte) { ++parts_[part][byte & 255]; }
+
+  uint32_t Commonest() {
+    for (size_t b = 0; b < 256; ++b) parts_[0][b] += parts_[1][b] + parts_[2][b] + parts_[3][b];
+    const auto most = std::max_element(parts_[0].begin(), parts_[0].end());
+    return static_cast<uint32_t>(most - parts_[0].begin());
+  }
+
+ private:
+  std::array<std::array<uint32_t, 256>, 4> parts_{};
+};
+
+// `words` without gaps or alignment. Returns the offset.
+uint32_t CenterHalves(std::span<const std::byte> words, std::vector<int32_t>* values) {
+  const size_t count = words.size() / 2;
+  TopBytes top;
+  size_t i = 0;
+  // The top byte of a rotated word is that below the sign.
+  for (; i + 4 <= count; i += 4) {
+    const auto four = LoadLe<uint64_t>(words.data() + 2 * i);
+    for (size_t part = 0; part < 4; ++part) top.Add(part, four >> (16 * part + 7));
+  }
+  for (; i < count; ++i) top.Add(0, LoadLe<uint16_t>(words.data() + 2 * i) >> 7);
+  const auto offset = static_cast<uint16_t>(top.Commonest() << 8);
+  values->resize(count);
+  RotateWords(words.data(), count, offset, values->data());
+  return offset;
 }
 
-// Words rotated so that the exponent is on top, as integers around the most common one.
-template <int kWidth>
 uint32_t CenterWords(std::span<const uint32_t> words, std::vector<int32_t>* values) {
-  using Word = std::conditional_t<kWidth == 32, uint32_t, uint16_t>;
-  using Signed = std::make_signed_t<Word>;
-  // The commonest top byte (bf16, f32: exponent) becomes token 0.
-  std::array<uint32_t, 256> top{};
-  for (const uint32_t word : words) ++top[RotateLeft<kWidth>(word) >> (kWidth - 8)];
-  const auto common = static_cast<uint32_t>(std::max_element(top.begin(), top.end()) - top.begin());
-  const auto offset = static_cast<uint32_t>(common << (kWidth - 8));
+  TopBytes top;
+  for (size_t i = 0; i < words.size(); ++i) top.Add(i % 4, words[i] >> 23);
+  const uint32_t offset = top.Commonest() << 24;
   values->resize(words.size());
   for (size_t i = 0; i < words.size(); ++i) {
-    (*values)[i] = static_cast<Signed>(static_cast<Word>(RotateLeft<kWidth>(words[i]) - offset));
+    (*values)[i] = static_cast<int32_t>(std::rotl(words[i], 1) - offset);
   }
   return offset;
 }
@@ -127,29 +150,30 @@ EncodeReport WeightsEncoder::EncodeBounded(std::span<const float> weights, const
 
 void WeightsEncoder::EncodeWords(std::span<const std::byte> words, WordBits width,
                                  uint32_t row_elements, std::vector<std::byte>* out) {
-  const size_t word_bytes = width == WordBits::k32 ? 4 : 2;
-  const size_t count = words.size() / word_bytes;
-  words_.resize(count);
-  uint32_t used_bits = 0;
-  for (size_t i = 0; i < count; ++i) {
-    words_[i] = word_bytes == 4 ? LoadLe<uint32_t>(words.data() + i * 4)
-                                : LoadLe<uint16_t>(words.data() + i * 2);
-    used_bits |= words_[i];
-  }
   ChunkContent content;
-  content.map = width == WordBits::k32 ? ValueMap::kWords32 : ValueMap::kWords16;
   content.row_elements = row_elements;
-  content.originals = std::as_bytes(std::span(words_));
+  content.originals = words;
   if (width == WordBits::k16) {
-    content.offset = CenterWords<16>(words_, &codes_);
-  } else if ((used_bits & 0xffff) == 0) {
-    // Float32 words that are bf16 in disguise.
-    content.shift = 16;
-    std::vector<uint32_t> halves(count);
-    for (size_t i = 0; i < count; ++i) halves[i] = words_[i] >> 16;
-    content.offset = CenterWords<16>(halves, &codes_);
+    content.map = ValueMap::kWords16;
+    content.original_bytes = 2;
+    content.offset = CenterHalves(words, &codes_);
   } else {
-    content.offset = CenterWords<32>(words_, &codes_);
+    content.map = ValueMap::kWords32;
+    words_.resize(words.size() / 4);
+    uint32_t used_bits = 0;
+    for (size_t i = 0; i < words_.size(); ++i) {
+      words_[i] = LoadLe<uint32_t>(words.data() + i * 4);
+      used_bits |= words_[i];
+    }
+    if ((used_bits & 0xffff) == 0) {
+      // Float32 words that are bf16 in disguise.
+      content.shift = 16;
+      std::vector<uint16_t> halves(words_.size());
+      for (size_t i = 0; i < halves.size(); ++i) halves[i] = static_cast<uint16_t>(words_[i] >> 16);
+      content.offset = CenterHalves(std::as_bytes(std::span(halves)), &codes_);
+    } else {
+      content.offset = CenterWords(words_, &codes_);
+    }
   }
   content.values = codes_;
   EncodeValues(content, out);
@@ -170,8 +194,10 @@ Status DecodeCodes(const ChunkView& chunk, int32_t* out) {
   return StreamsOk(BestChunkDecoder().to_int32(chunk, out));
 }
 
-Status DecodeFloats(const ChunkView& chunk, float* out) {
-  // Codes are decoded into the place of the floats that they become.
+namespace {
+
+// Codes are decoded into the place of the floats that they become.
+Status DecodeCodesThenFloats(const ChunkView& chunk, float* out) {
   auto* const codes = reinterpret_cast<int32_t*>(out);
   EBB_TRY(DecodeCodes(chunk, codes));
   const uint32_t elements = chunk.header.elements;
@@ -184,6 +210,19 @@ Status DecodeFloats(const ChunkView& chunk, float* out) {
       std::memcpy(&code, codes + i, sizeof(code));
       out[i] = Reconstruct(code, step);
     }
+  }
+  return {};
+}
+
+}  // namespace
+
+Status DecodeFloats(const ChunkView& chunk, float* out) {
+  EBB_TRY(WantMap(chunk, ValueMap::kCodes));
+  const ChunkDecoder& decoder = BestChunkDecoder();
+  if (chunk.steps == nullptr && decoder.to_f32 != nullptr) {
+    EBB_TRY(StreamsOk(decoder.to_f32(chunk, out)));
+  } else {
+    EBB_TRY(DecodeCodesThenFloats(chunk, out));
   }
   ApplyExceptions(
       chunk, [out](uint32_t element, uint32_t bits) { out[element] = std::bit_cast<float>(bits); });

@@ -218,6 +218,9 @@ Status ContainerWriter::EndGroup(std::vector<TensorRecord> tensors, std::vector<
   notes_.push_back(std::move(note));
   std::vector<std::byte> record = {std::byte{kGroup}};
   SerializeGroupEntry(open_group_, &record);
+  // The disk begins now, so that Finish need not wait for all of it.
+  (void)sync_file_range(descriptor_, static_cast<off64_t>(group.offset),
+                        static_cast<off64_t>(group.bytes), SYNC_FILE_RANGE_WRITE);
   EBB_TRY(journal_->Append(record));
   index_.groups.push_back(group);
   index_.tensors.insert(index_.tensors.end(), open_group_.tensors.begin(),

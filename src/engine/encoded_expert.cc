@@ -1,13 +1,10 @@
 #include "engine/encoded_expert.h"
 
 #include <algorithm>
-#include <bit>
 
-#include "codec/chunk_decoder.h"
+#include "engine/encoded_rows.h"
 
 namespace ebb {
-
-bool EncodedExpert::IsPossible() { return BestChunkDecoder().units_to_int8 != nullptr; }
 
 Result<bool> EncodedExpert::Take(const PackedSource& packed, size_t group,
                                  std::span<const std::byte> bytes) {
@@ -21,50 +18,26 @@ Result<bool> EncodedExpert::Take(const PackedSource& packed, size_t group,
   uint64_t begin = 0;  // of the tensor, in the group
   for (size_t t = 0; t < tensors.tensors; ++t) {
     const TensorSpec& tensor = packed.tensors()[tensors.first_tensor + t];
-    const uint64_t cols = tensor.cols();
     const uint64_t end = begin + tensor.elements();
-    if (cols > static_cast<uint64_t>(kMaxEncodedCols) ||
-        packed.Record(tensors.first_tensor + t).code_bytes != 1) {
-      return false;
-    }
-    EncodedMatrix& encoded = encoded_[t];
-    encoded.chunks.clear();
-    encoded.is_corrupt = false;
-    exceptions_[t].clear();
-    float step = 0;
+    EncodedRowsBuilder rows{&encoded_[t], &exceptions_[t]};
+    rows.Start();
     for (; c < chunks.size() && chunks[c].first_element < end; ++c) {
       const ChunkRecord& chunk = chunks[c];
-      const std::span<const std::byte> chunk_bytes =
-          bytes.subspan(chunk.offset - record.offset, chunk.bytes);
-      const auto view = ParseChunk(chunk_bytes);
+      if (chunk.first_element + chunk.elements > end) return false;  // it spans matrices
+      const auto view = ParseChunk(bytes.subspan(chunk.offset - record.offset, chunk.bytes));
       if (!view) return tl::unexpected(Error(view.error()).In(packed.container().Describe(chunk)));
-      const bool is_rows = !view->is_small() && chunk.first_element + chunk.elements <= end &&
-                           view->header.elements == chunk.elements && view->header.unit == cols &&
-                           view->partial_elements() == 0 && view->header.code_bytes == 1 &&
-                           view->header.map == ValueMap::kCodes && view->steps == nullptr;
-      if (!is_rows) return false;
-      if (encoded.chunks.empty()) step = view->step();
-      if (view->step() != step) {
+      if (view->header.elements != chunk.elements || !IsEncodedRows(view->header, tensor.cols())) {
+        return false;
+      }
+      if (!rows.Append(*view)) {
         return MakeError(ErrorCode::kCorrupt, tensor.name, "its chunks have different steps");
       }
-      const auto first_row = static_cast<int64_t>((chunk.first_element - begin) / cols);
-      encoded.chunks.push_back(
-          {chunk_bytes, first_row, static_cast<int64_t>(chunk.elements / cols)});
-      for (uint32_t i = 0; i < view->header.exceptions; ++i) {
-        const ChunkView::Exception exception = view->ExceptionAt(i);
-        exceptions_[t].push_back(
-            {static_cast<uint32_t>(first_row) + static_cast<uint32_t>(exception.element / cols),
-             static_cast<uint32_t>(exception.element % cols),
-             std::bit_cast<float>(exception.bits)});
-      }
     }
-    *matrices[t] = {WeightFormat::kEncoded8,
-                    static_cast<int64_t>(tensor.rows()),
-                    static_cast<int64_t>(cols),
-                    &encoded,
-                    step,
-                    exceptions_[t]};
-    max_tokens_ = std::min(max_tokens_, MaxEncodedTokens(static_cast<int64_t>(cols)));
+    const auto cols = static_cast<int64_t>(tensor.cols());
+    *matrices[t] = {
+        WeightFormat::kEncoded8, static_cast<int64_t>(tensor.rows()), cols, &encoded_[t], rows.step,
+        exceptions_[t]};
+    max_tokens_ = std::min(max_tokens_, MaxEncodedTokens(cols));
     begin = end;
   }
   return true;

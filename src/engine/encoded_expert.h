@@ -19,9 +19,6 @@ class EncodedExpert {
   EncodedExpert(const EncodedExpert&) = delete;
   EncodedExpert& operator=(const EncodedExpert&) = delete;
 
-  // Whether this machine multiplies encoded matrices at all.
-  [[nodiscard]] static bool IsPossible();
-
   // Takes the bytes of a group, which must stay where they are, with kReadSlackBytes readable bytes
   // behind them. False if the group must be decoded first: its chunks are not rows of 8-bit codes.
   // kCorrupt if they are no chunks.
@@ -30,7 +27,7 @@ class EncodedExpert {
 
   // Of the last group taken, valid until the next.
   const ExpertMatrices& matrices() const { return matrices_; }
-  // The most rows that its products take.
+  // Decoding it first is better for products of more rows.
   int64_t max_tokens() const { return max_tokens_; }
 
  private:

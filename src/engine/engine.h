@@ -27,6 +27,7 @@ namespace ebb {
 
 struct EngineOptions {
   std::optional<uint64_t> memory_cap_bytes;  // of everything that the engine holds
+  std::optional<uint64_t> hot_bytes;         // MemoryWish::hot_bytes
   int threads = 0;                           // 0: all processors
   EngineLimits limits;                       // max_positions 0: the model's own
   std::string backend;                       // "": the fastest

@@ -12,6 +12,7 @@ Result<ModelFiles> OpenModelFiles(const std::string& path) {
     return files;
   }
   EBB_TRY_ASSIGN(std::unique_ptr<PackedSource> packed, PackedSource::Open(path));
+  EBB_TRY_ASSIGN(files.matrices, PackedMatrices::Open(*packed));
   files.packed = packed.get();
   files.source = std::move(packed);
   return files;

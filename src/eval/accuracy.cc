@@ -135,8 +135,7 @@ Result<AccuracyResult> EvaluateAccuracy(Engine& engine, std::span<const TaskItem
                                         std::span<const ItemTokens> tokens,
                                         const std::vector<std::string>& stops,
                                         const AccuracyOptions& options,
-                                        const ProgressSink& progress,
-                                        const ItemSink& on_item) {
+                                        const ProgressSink& progress, const ItemSink& on_item) {
   EBB_TRY_ASSIGN(const std::vector<GoldAnswer> gold, ReadGold(items));
   Generator generator(engine, std::min(options.batch, static_cast<int64_t>(items.size())));
   AccuracyResult result;

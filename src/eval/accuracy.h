@@ -83,12 +83,9 @@ struct AccuracyResult {
 // `on_item` (may be empty) gets each item's number and record as soon as it has ended, before any
 // later error; an error of its own ends the evaluation.
 using ItemSink = std::function<Status(size_t item, const ItemRecord& record)>;
-[[nodiscard]] Result<AccuracyResult> EvaluateAccuracy(Engine& engine,
-                                                      std::span<const TaskItem> items,
-                                                      std::span<const ItemTokens> tokens,
-                                                      const std::vector<std::string>& stops,
-                                                      const AccuracyOptions& options,
-                                                      const ProgressSink& progress = {},
-                                                      const ItemSink& on_item = {});
+[[nodiscard]] Result<AccuracyResult> EvaluateAccuracy(
+    Engine& engine, std::span<const TaskItem> items, std::span<const ItemTokens> tokens,
+    const std::vector<std::string>& stops, const AccuracyOptions& options,
+    const ProgressSink& progress = {}, const ItemSink& on_item = {});
 
 }  // namespace ebb

@@ -21,11 +21,14 @@ inline FixedScale ScaleOfLargest(float largest) {
   return {std::min(22 - exponent, 126), true};
 }
 
+// What the integer sums of a row of activations and codes of `step` are multiplied with.
+inline double FactorOfSums(float step, const FixedScale& scale) {
+  return scale.is_finite ? std::ldexp(static_cast<double>(step), -scale.exponent) : NAN;
+}
+
 // The product of a row of codes and a row of activations from their integer sum.
-inline float ProductOfSum(int64_t sum, float step, const FixedScale& scale) {
-  if (!scale.is_finite) return NAN;
-  return static_cast<float>(static_cast<double>(sum) *
-                            std::ldexp(static_cast<double>(step), -scale.exponent));
+inline float ProductOfSum(int64_t sum, double factor) {
+  return static_cast<float>(static_cast<double>(sum) * factor);
 }
 
 }  // namespace ebb

@@ -33,8 +33,8 @@ enum class WeightFormat : uint8_t { kF32, kBf16, kF16, kCodes8, kCodes16, kEncod
          format == WeightFormat::kEncoded8;
 }
 
-// The longest row that a matrix of encoded codes may have, and the most rows of activations that it
-// is multiplied with at once: where there are more, decoding it first is the better way.
+// The longest row that a matrix of encoded codes may have, and the most rows of activations that
+// meet it each time it is decoded: where there are many more, decoding it first is the better way.
 inline constexpr int64_t kMaxEncodedCols = 16384;
 [[nodiscard]] constexpr int64_t MaxEncodedTokens(int64_t cols) {
   return cols <= kMaxEncodedCols / 4 ? 8 : cols <= kMaxEncodedCols / 2 ? 4 : 2;

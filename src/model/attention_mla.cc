@@ -78,7 +78,7 @@ class MlaAttention final : public Attention {
     products_.clear();
     for (int64_t head = 0; head < heads_; ++head) {
       products_.push_back(
-          {mla.query_to_latent.view().RowRange(head * rank, rank),
+          {mla.query_to_latent[static_cast<size_t>(head)].view(),
            {query.data + head * mla_.qk_head_dim(), query.count, query.stride},
            {latent_query.data + head * key_dim_, query.count, latent_query.stride}});
     }
@@ -107,7 +107,7 @@ class MlaAttention final : public Attention {
     products_.clear();
     for (int64_t head = 0; head < heads_; ++head) {
       products_.push_back(
-          {mla.latent_to_value.view().RowRange(head * dim, dim),
+          {mla.latent_to_value[static_cast<size_t>(head)].view(),
            {latent_output.data + head * rank, latent_output.count, latent_output.stride},
            {values.data + head * dim, values.count, values.stride}});
     }

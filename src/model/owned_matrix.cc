@@ -12,16 +12,16 @@ namespace {
 constexpr size_t kHugePage = size_t{2} << 20;
 constexpr uint64_t kReadBytes = uint64_t{4} << 20;  // of one thread at a time
 
+}  // namespace
+
 // Large matrices are read from end to end for every token: with huge pages the processor does not
 // look up an address every 4 KiB (measured: 10 % more bytes a second).
-AlignedArray<std::byte> Allocate(size_t bytes) {
+AlignedArray<std::byte> AllocateWeights(size_t bytes) {
   if (bytes < kHugePage) return AlignedArray<std::byte>(bytes);
   AlignedArray<std::byte> data(bytes, kHugePage);
   madvise(data.data(), bytes / kHugePage * kHugePage, MADV_HUGEPAGE);  // only a wish
   return data;
 }
-
-}  // namespace
 
 WeightFormat FormatOf(DType dtype) {
   switch (dtype) {
@@ -35,19 +35,37 @@ WeightFormat FormatOf(DType dtype) {
   return WeightFormat::kF32;
 }
 
-OwnedMatrix::OwnedMatrix(WeightFormat format, int64_t rows, int64_t cols)
+OwnedMatrix::OwnedMatrix(WeightFormat format, int64_t rows, int64_t cols, float step,
+                         std::vector<WeightException> exceptions)
+    : OwnedMatrix(format, rows, cols,
+                  AllocateWeights(static_cast<size_t>(rows * cols * WeightBytes(format))), step,
+                  std::move(exceptions)) {}
+
+OwnedMatrix::OwnedMatrix(WeightFormat format, int64_t rows, int64_t cols,
+                         AlignedArray<std::byte> codes, float step,
+                         std::vector<WeightException> exceptions)
     : format_(format),
       rows_(rows),
       cols_(cols),
-      data_(Allocate(static_cast<size_t>(rows * cols * WeightBytes(format)))) {}
+      step_(step),
+      exceptions_(std::move(exceptions)),
+      data_(std::move(codes)) {}
+
+OwnedMatrix::OwnedMatrix(std::unique_ptr<const EncodedMatrix> encoded,
+                         AlignedArray<std::byte> bytes, int64_t rows, int64_t cols, float step,
+                         std::vector<WeightException> exceptions)
+    : format_(WeightFormat::kEncoded8),
+      rows_(rows),
+      cols_(cols),
+      step_(step),
+      exceptions_(std::move(exceptions)),
+      encoded_(std::move(encoded)),
+      data_(std::move(bytes)) {}
 
 WeightMatrix OwnedMatrix::view() const {
-  return {.format = format_,
-          .rows = rows_,
-          .cols = cols_,
-          .data = data_.data(),
-          .step = 1,
-          .exceptions = {}};
+  const void* const data =
+      encoded_ != nullptr ? static_cast<const void*>(encoded_.get()) : data_.data();
+  return {format_, rows_, cols_, data, step_, exceptions_};
 }
 
 Result<OwnedMatrix> ReadMatrix(const WeightSource& source, const TensorSpec& tensor,

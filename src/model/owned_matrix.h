@@ -1,8 +1,9 @@
-// A weight matrix or vector that owns its memory, read from a WeightSource as it is stored.
+// A weight matrix or vector that owns its memory, in one of the forms that kernels multiply.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -16,21 +17,37 @@ namespace ebb {
 
 [[nodiscard]] WeightFormat FormatOf(DType dtype);
 
-// A lossless matrix [rows, cols]. Immutable once it is filled; movable.
+// Memory for weights: in huge pages where it is large.
+[[nodiscard]] AlignedArray<std::byte> AllocateWeights(size_t bytes);
+
+// A matrix [rows, cols]. Immutable once it is filled; movable, and views stay valid then.
 class OwnedMatrix {
  public:
   OwnedMatrix() = default;
-  OwnedMatrix(WeightFormat format, int64_t rows, int64_t cols);
+  // Of elements or decoded codes, to be filled through bytes().
+  OwnedMatrix(WeightFormat format, int64_t rows, int64_t cols, float step = 1,
+              std::vector<WeightException> exceptions = {});
+  // Of decoded codes that are there.
+  OwnedMatrix(WeightFormat format, int64_t rows, int64_t cols, AlignedArray<std::byte> codes,
+              float step, std::vector<WeightException> exceptions);
+  // Of encoded codes, whose chunks lie in `bytes`.
+  OwnedMatrix(std::unique_ptr<const EncodedMatrix> encoded, AlignedArray<std::byte> bytes,
+              int64_t rows, int64_t cols, float step, std::vector<WeightException> exceptions);
 
   WeightMatrix view() const;
   std::span<std::byte> bytes() { return data_.span(); }
-  uint64_t size_bytes() const { return data_.size(); }
+  uint64_t size_bytes() const {
+    return data_.size() + exceptions_.size() * sizeof(WeightException);
+  }
   bool empty() const { return data_.empty(); }
 
  private:
   WeightFormat format_ = WeightFormat::kF32;
   int64_t rows_ = 0;
   int64_t cols_ = 0;
+  float step_ = 1;
+  std::vector<WeightException> exceptions_;
+  std::unique_ptr<const EncodedMatrix> encoded_;
   AlignedArray<std::byte> data_;
 };
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <new>
 #include <string>
 #include <string_view>
@@ -12,11 +13,31 @@
 namespace ebb {
 namespace {
 
-// Whether a tensor is held by ModelWeights.
-bool IsResident(const TensorSpec& tensor, const ModelConfig& config, const WeightOptions& options) {
-  if (IsRoutedExpert(tensor.role)) return false;
-  if (tensor.role != TensorRole::kEmbedding) return true;
-  return options.resident_embedding || config.tied_embeddings;
+constexpr std::string_view kLatentProjection = "kv_b_proj.weight";
+
+// How a tensor is held in memory.
+struct Residence {
+  bool is_resident = true;
+  std::optional<MatrixForm> form;  // by WeightOptions::forms; nothing: as elements
+  uint64_t bytes = 0;
+};
+
+Result<Residence> ResidenceOf(const WeightSource& source, const TensorSpec& tensor,
+                              const WeightOptions& options) {
+  Residence residence;
+  if (IsRoutedExpert(tensor.role)) return Residence{false, {}, 0};
+  const MatrixForm form =
+      tensor.name.ends_with(kLatentProjection) ? MatrixForm::kCodes : options.form;
+  std::optional<uint64_t> bytes;
+  if (options.forms != nullptr) bytes = options.forms->BytesOf(tensor, form);
+  if (tensor.role == TensorRole::kEmbedding && !source.config().tied_embeddings &&
+      (bytes || !options.resident_embedding)) {
+    return Residence{false, {}, 0};
+  }
+  if (bytes) return Residence{true, form, *bytes};
+  EBB_TRY_ASSIGN(const DType dtype, source.DTypeOf(tensor));
+  const uint64_t element_bytes = tensor.shape.size() == 1 ? sizeof(float) : DTypeBytes(dtype);
+  return Residence{true, {}, tensor.elements() * element_bytes};
 }
 
 class ResidentEmbedding final : public EmbeddingTable {
@@ -52,6 +73,24 @@ class SourceEmbedding final : public EmbeddingTable {
   const TensorSpec tensor_;
   const DType dtype_;
 };
+
+// The exceptions of rows [first, first + count).
+std::vector<WeightException> ExceptionsOfRows(std::span<const WeightException> all, int64_t first,
+                                              int64_t count) {
+  std::vector<WeightException> some;
+  for (const WeightException& e : all) {
+    const int64_t row = int64_t{e.row} - first;
+    if (row >= 0 && row < count) some.push_back({static_cast<uint32_t>(row), e.col, e.value});
+  }
+  return some;
+}
+
+std::vector<WeightException> Transposed(std::vector<WeightException> exceptions) {
+  for (WeightException& e : exceptions) std::swap(e.row, e.col);
+  std::ranges::sort(exceptions, {},
+                    [](const WeightException& e) { return std::pair(e.row, e.col); });
+  return exceptions;
+}
 
 // Transposes `rows` x `cols` elements of `bytes` bytes each.
 void Transpose(const std::byte* from, int64_t rows, int64_t cols, size_t bytes, std::byte* to) {
@@ -96,13 +135,16 @@ class WeightLoader {
   Status LoadEmbedding(ModelWeights& weights) {
     EBB_TRY_ASSIGN(const TensorSpec* tensor, Find("model.embed_tokens.weight"));
     EBB_TRY_ASSIGN(const DType dtype, source_.DTypeOf(*tensor));
-    if (!IsResident(*tensor, config_, options_)) {
-      weights.embedding_ = std::make_unique<SourceEmbedding>(source_, *tensor, dtype);
-      return {};
+    EBB_TRY_ASSIGN(const Residence residence, ResidenceOf(source_, *tensor, options_));
+    if (residence.is_resident) {
+      EBB_TRY_ASSIGN(OwnedMatrix matrix, Matrix(tensor->name));
+      weights.embedding_matrix_ = std::make_shared<const OwnedMatrix>(std::move(matrix));
     }
-    EBB_TRY_ASSIGN(OwnedMatrix matrix, Matrix(tensor->name));
-    weights.embedding_matrix_ = std::make_shared<const OwnedMatrix>(std::move(matrix));
-    weights.embedding_ = std::make_unique<ResidentEmbedding>(weights.embedding_matrix_, dtype);
+    if (residence.is_resident && !residence.form) {
+      weights.embedding_ = std::make_unique<ResidentEmbedding>(weights.embedding_matrix_, dtype);
+    } else {
+      weights.embedding_ = std::make_unique<SourceEmbedding>(source_, *tensor, dtype);
+    }
     return {};
   }
 
@@ -143,38 +185,36 @@ class WeightLoader {
     }
     EBB_TRY_ASSIGN(weights.latent, Matrix(prefix + "kv_a_proj_with_mqa.weight"));
     EBB_TRY_ASSIGN(weights.latent_norm, Vector(prefix + "kv_a_layernorm.weight"));
-    EBB_TRY(SplitLatentProjection(prefix + "kv_b_proj.weight", weights));
+    EBB_TRY(SplitLatentProjection(prefix + std::string(kLatentProjection), weights));
     EBB_TRY_ASSIGN(weights.output, Matrix(prefix + "o_proj.weight"));
     return weights;
   }
 
-  // Reads kv_b_proj head by head: the first rows of each are W_uk, which is transposed, the others
-  // W_uv.
+  // Reads kv_b_proj and cuts it: the first rows of each head are W_uk, which is transposed, the
+  // others W_uv.
   Status SplitLatentProjection(const std::string& name, MlaWeights& weights) {
-    EBB_TRY_ASSIGN(const TensorSpec* tensor, Find(name));
-    EBB_TRY_ASSIGN(const DType dtype, source_.DTypeOf(*tensor));
     const MlaConfig& mla = *config_.mla;
-    const int64_t heads = config_.num_heads;
     const int64_t rank = mla.kv_lora_rank;
-    const auto row_bytes = static_cast<size_t>(rank) * DTypeBytes(dtype);
-    const size_t nope_bytes = static_cast<size_t>(mla.qk_nope_head_dim) * row_bytes;
-    const size_t value_bytes = static_cast<size_t>(mla.v_head_dim) * row_bytes;
-    weights.query_to_latent = OwnedMatrix(FormatOf(dtype), heads * rank, mla.qk_nope_head_dim);
-    weights.latent_to_value = OwnedMatrix(FormatOf(dtype), heads * mla.v_head_dim, rank);
-    std::vector<std::byte> nope(nope_bytes);
-    const int64_t head_rows = mla.qk_nope_head_dim + mla.v_head_dim;
-    for (int64_t head = 0; head < heads; ++head) {
-      const auto first = static_cast<uint64_t>(head * head_rows);
-      const auto nope_rows = static_cast<uint64_t>(mla.qk_nope_head_dim);
-      const auto value_rows = static_cast<uint64_t>(mla.v_head_dim);
-      EBB_TRY(source_.ReadRows(*tensor, first, nope_rows, nope));
-      Transpose(nope.data(), mla.qk_nope_head_dim, rank, DTypeBytes(dtype),
-                weights.query_to_latent.bytes().data() + static_cast<size_t>(head) * nope_bytes);
-      EBB_TRY(source_.ReadRows(*tensor, first + nope_rows, value_rows,
-                               weights.latent_to_value.bytes().subspan(
-                                   static_cast<size_t>(head) * value_bytes, value_bytes)));
+    const int64_t nope = mla.qk_nope_head_dim;
+    const int64_t head_rows = nope + mla.v_head_dim;
+    EBB_TRY_ASSIGN(const OwnedMatrix matrix, Matrix(name));
+    const WeightMatrix whole = matrix.view();
+    const auto element = static_cast<size_t>(WeightBytes(whole.format));
+    const auto row_bytes = static_cast<size_t>(rank) * element;
+    for (int64_t head = 0; head < config_.num_heads; ++head) {
+      const int64_t first = head * head_rows;
+      const std::byte* const from =
+          static_cast<const std::byte*>(whole.data) + static_cast<size_t>(first) * row_bytes;
+      OwnedMatrix& down = weights.query_to_latent.emplace_back(
+          whole.format, rank, nope, whole.step,
+          Transposed(ExceptionsOfRows(whole.exceptions, first, nope)));
+      Transpose(from, nope, rank, element, down.bytes().data());
+      OwnedMatrix& up = weights.latent_to_value.emplace_back(
+          whole.format, mla.v_head_dim, rank, whole.step,
+          ExceptionsOfRows(whole.exceptions, first + nope, mla.v_head_dim));
+      std::memcpy(up.bytes().data(), from + static_cast<size_t>(nope) * row_bytes,
+                  up.bytes().size());
     }
-    Report(*tensor, DTypeBytes(dtype));
     return {};
   }
 
@@ -197,14 +237,15 @@ class WeightLoader {
 
   Result<OwnedMatrix> Matrix(const std::string& name) {
     EBB_TRY_ASSIGN(const TensorSpec* tensor, Find(name));
-    EBB_TRY_ASSIGN(OwnedMatrix matrix, ReadMatrix(source_, *tensor, options_.pool));
-    Report(*tensor, matrix.size_bytes() / tensor->elements());
-    return matrix;
+    EBB_TRY_ASSIGN(const Residence residence, ResidenceOf(source_, *tensor, options_));
+    Report(residence.bytes);
+    return residence.form ? options_.forms->Read(*tensor, *residence.form)
+                          : ReadMatrix(source_, *tensor, options_.pool);
   }
 
   Result<std::vector<float>> Vector(const std::string& name) {
     EBB_TRY_ASSIGN(const TensorSpec* tensor, Find(name));
-    Report(*tensor, sizeof(float));
+    Report(tensor->elements() * sizeof(float));
     return ReadVector(source_, *tensor);
   }
 
@@ -218,8 +259,8 @@ class WeightLoader {
     return MakeError(ErrorCode::kNotFound, name, "the model has no such tensor");
   }
 
-  void Report(const TensorSpec& tensor, uint64_t element_bytes) {
-    progress_.done += tensor.elements() * element_bytes;
+  void Report(uint64_t bytes) {
+    progress_.done += bytes;
     if (options_.progress) options_.progress(progress_);
   }
 
@@ -244,9 +285,8 @@ Result<uint64_t> ModelWeights::ResidentBytes(const WeightSource& source,
                                              const WeightOptions& options) {
   uint64_t bytes = 0;
   for (const TensorSpec& tensor : source.tensors()) {
-    if (!IsResident(tensor, source.config(), options)) continue;
-    EBB_TRY_ASSIGN(const DType dtype, source.DTypeOf(tensor));
-    bytes += tensor.elements() * (tensor.shape.size() == 1 ? sizeof(float) : DTypeBytes(dtype));
+    EBB_TRY_ASSIGN(const Residence residence, ResidenceOf(source, tensor, options));
+    bytes += residence.bytes;
   }
   return bytes;
 }

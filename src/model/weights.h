@@ -1,7 +1,8 @@
 // The weights that every token uses: all but the routed experts.
 //
-// They are kept as the source stores them (bf16 stays bf16), norms and router biases as float32.
-// Loading reads each tensor straight to its place and never holds one twice.
+// They are kept as the source stores them (bf16 stays bf16, codes stay codes, encoded where kernels
+// can multiply that), norms and router biases as float32. Loading reads each tensor straight to its
+// place; only kv_b_proj, which is cut, is held twice meanwhile, one layer at a time.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +16,7 @@
 #include "base/error.h"
 #include "base/progress.h"
 #include "base/threads.h"
+#include "model/matrix_forms.h"
 #include "model/owned_matrix.h"
 
 namespace ebb {
@@ -33,12 +35,11 @@ struct MlaWeights {
   OwnedMatrix query_b;             // [heads x (nope + rope), q_lora_rank]
   OwnedMatrix latent;              // [kv_lora_rank + rope, hidden]: kv_a_proj_with_mqa
   std::vector<float> latent_norm;  // [kv_lora_rank]
-  // kv_b_proj in its two halves. Head h of the first is W_uk transposed, so that it carries a query
-  // into the compressed space: rows [h x kv_lora_rank, (h + 1) x kv_lora_rank) of [., nope]. Head h
-  // of the second is W_uv: rows [h x v_head_dim, (h + 1) x v_head_dim) of [., kv_lora_rank].
-  OwnedMatrix query_to_latent;
-  OwnedMatrix latent_to_value;
-  OwnedMatrix output;  // [hidden, heads x v_head_dim]
+  // kv_b_proj in its two halves, one matrix a head: W_uk transposed, so that it carries a query
+  // into the compressed space, and W_uv.
+  std::vector<OwnedMatrix> query_to_latent;  // [kv_lora_rank, nope]
+  std::vector<OwnedMatrix> latent_to_value;  // [v_head_dim, kv_lora_rank]
+  OwnedMatrix output;                        // [hidden, heads x v_head_dim]
 };
 
 struct GqaWeights {
@@ -70,8 +71,11 @@ class EmbeddingTable {
 
 struct WeightOptions {
   // False: embedding rows are read from the source when a token needs one, and the source must
-  // outlive the weights. Tied embeddings are the output head as well and always stay in memory.
+  // outlive the weights. So it is in any case with a table that `forms` has. Tied embeddings are
+  // the output head as well and always stay in memory.
   bool resident_embedding = true;
+  const MatrixForms* forms = nullptr;  // null: all matrices as rows of elements
+  MatrixForm form = MatrixForm::kSmallest;
   const ThreadPool* pool = nullptr;  // to read with; null: one thread
   ProgressSink progress;             // bytes
 };

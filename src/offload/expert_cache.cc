@@ -18,12 +18,16 @@ double Since(Clock::time_point start) {
 
 }  // namespace
 
-ExpertCache::ExpertCache(const ContainerReader& reader, uint64_t capacity_bytes)
-    : reader_(reader), capacity_bytes_(capacity_bytes), entries_(reader.index().groups.size()) {}
+ExpertCache::ExpertCache(const ContainerReader& reader, PageSlab slab, uint64_t capacity_bytes)
+    : reader_(reader),
+      slab_(std::move(slab)),
+      capacity_bytes_(capacity_bytes),
+      entries_(reader.index().groups.size()) {}
 
 Result<std::unique_ptr<ExpertCache>> ExpertCache::Open(const ContainerReader& reader,
                                                        uint64_t capacity_bytes, ReadMethod method) {
-  std::unique_ptr<ExpertCache> cache(new ExpertCache(reader, capacity_bytes));
+  EBB_TRY_ASSIGN(PageSlab slab, PageSlab::Allocate(capacity_bytes));
+  std::unique_ptr<ExpertCache> cache(new ExpertCache(reader, std::move(slab), capacity_bytes));
   AsyncReaderOptions options;
   options.method = method;
   options.capacity = 1024;
@@ -42,7 +46,9 @@ void ExpertCache::CountUse(uint32_t group, bool is_hit) {
   Entry& entry = entries_[group];
   ++counts_.requests;
   ++(is_hit ? counts_.hits : counts_.misses);
+  const bool is_evictable = evictable_.erase(OrderOf(group)) > 0;
   entry.last_use = ++uses_;
+  if (is_evictable) evictable_.insert(OrderOf(group));
   if (!entry.used) used_.push_back(group);
   entry.used = true;
 }
@@ -76,18 +82,18 @@ Result<bool> ExpertCache::Pin(uint32_t group) {
     CountUse(group, true);
     return true;
   }
-  AlignedArray<std::byte> buffer;
-  EBB_TRY(MakeRoom(EntryBytes(record), &buffer));
+  EBB_TRY_ASSIGN(const std::span<std::byte> buffer, MakeRoom(EntryBytes(record)));
   if (reads_->outstanding() == 0) busy_since_ = Clock::now();
   if (!reads_->Submit({.tag = group,
                        .offset = record.offset,
                        .bytes = record.bytes,
-                       .buffer = buffer.span(),
+                       .buffer = buffer,
                        .urgent = false})) {
+    slab_.GiveBack(buffer);
     return MakeError(ErrorCode::kOutOfMemory, "expert cache", "too many reads at once");
   }
   used_bytes_ += buffer.size();
-  entry.buffer = std::move(buffer);
+  entry.buffer = buffer;
   entry.state = State::kReading;
   entry.pinned = true;
   CountUse(group, false);
@@ -99,6 +105,11 @@ void ExpertCache::Unpin(uint32_t group) {
   EBB_CHECK(entry.pinned && entry.state == State::kThere);
   entry.pinned = false;
   evictable_.insert(OrderOf(group));
+}
+
+void ExpertCache::Evict(uint32_t group) {
+  EBB_CHECK(evictable_.erase(OrderOf(group)) == 1);
+  Empty(entries_[group]);
 }
 
 std::optional<ExpertCache::Arrival> ExpertCache::Poll() {
@@ -131,45 +142,43 @@ ExpertCache::Arrival ExpertCache::Accept(const ReadCompletion& completion) {
     entry.state = State::kThere;
     return arrival;
   }
+  Empty(entry);
+  entry.pinned = false;
+  return arrival;
+}
+
+void ExpertCache::Empty(Entry& entry) {
+  slab_.GiveBack(entry.buffer);
   used_bytes_ -= entry.buffer.size();
   entry.buffer = {};
   entry.state = State::kAbsent;
-  entry.pinned = false;
-  return arrival;
 }
 
 std::span<const std::byte> ExpertCache::BytesOf(uint32_t group) const {
   const Entry& entry = entries_[group];
   const GroupRecord& record = reader_.index().groups[group];
   EBB_CHECK(entry.pinned && entry.state == State::kThere);
-  return entry.buffer.span().subspan(record.offset % kReadAlignment, record.bytes);
+  return entry.buffer.subspan(record.offset % kReadAlignment, record.bytes);
 }
 
-// Evicts until `bytes` fit, and gives a buffer of that size: the last evicted one if it has it.
-Status ExpertCache::MakeRoom(uint64_t bytes, AlignedArray<std::byte>* buffer) {
-  uint64_t evictable_bytes = 0;
-  for (auto at = evictable_.begin();
-       used_bytes_ + bytes > capacity_bytes_ + evictable_bytes && at != evictable_.end(); ++at) {
-    evictable_bytes += entries_[at->group].buffer.size();
+// Evicts until there is a hole of `bytes`; evicts nothing if even all would not do.
+Result<std::span<std::byte>> ExpertCache::MakeRoom(uint64_t bytes) {
+  if (auto buffer = slab_.Take(bytes)) return *buffer;
+  Holes holes = slab_.holes();
+  auto end = evictable_.begin();
+  while (end != evictable_.end() && !holes.Has(bytes)) {
+    const std::span<std::byte> buffer = entries_[end->group].buffer;
+    holes.Add(slab_.OffsetOf(buffer), buffer.size());
+    ++end;
   }
-  if (used_bytes_ + bytes > capacity_bytes_ + evictable_bytes) {
+  if (!holes.Has(bytes)) {
     return MakeError(ErrorCode::kOutOfMemory, "expert cache",
                      "an expert of {} bytes does not fit beside what is in use in {} bytes", bytes,
                      capacity_bytes_);
   }
-  while (used_bytes_ + bytes > capacity_bytes_) {
-    Entry& least = entries_[evictable_.begin()->group];
-    evictable_.erase(evictable_.begin());
-    used_bytes_ -= least.buffer.size();
-    least.state = State::kAbsent;
-    *buffer = std::move(least.buffer);
-    least.buffer = {};
-  }
-  if (buffer->size() != bytes) {
-    *buffer = {};  // before the new one is there: never both
-    *buffer = AlignedArray<std::byte>(bytes, kReadAlignment);
-  }
-  return {};
+  for (auto at = evictable_.begin(); at != end; ++at) Empty(entries_[at->group]);
+  evictable_.erase(evictable_.begin(), end);
+  return *slab_.Take(bytes);
 }
 
 }  // namespace ebb

@@ -2,10 +2,11 @@
 // the caller computes.
 //
 // An entry is the bytes of one group of the file, as they are there. What always holds:
-//   - the buffers of all entries together, those being read included, have at most capacity_bytes;
+//   - all entries, those being read included, lie in one piece of memory of capacity_bytes;
 //   - BytesOf gives only what passed all its checksums;
 //   - a pinned entry is not evicted; of the others the one with the lowest score goes first, and of
-//     equal ones the one that was used last;
+//     equal ones the one that was used last, until there is a hole that is large enough. (Entries
+//     of one size need no more than one to go.)
 //   - a failed read leaves the cache as it was, but for what had to be evicted for its room.
 //
 // The score of a group, there or not, counts the rounds in which it was used, with weights that
@@ -24,9 +25,9 @@
 #include <span>
 #include <vector>
 
-#include "base/bytes.h"
 #include "container/reader.h"
 #include "offload/async_reader.h"
+#include "offload/page_slab.h"
 
 namespace ebb {
 
@@ -60,6 +61,13 @@ class ExpertCache {
   [[nodiscard]] Result<bool> Pin(uint32_t group);
   void Unpin(uint32_t group);
 
+  // Counts a use of a group of which the caller has a copy of its own.
+  void CountUseElsewhere(uint32_t group) { CountUse(group, true); }
+  // Gives up a group that is there and not pinned.
+  void Evict(uint32_t group);
+  // How much a group was used, in recent rounds above all; only ratios mean something.
+  double ScoreOf(uint32_t group) const { return entries_[group].score; }
+
   // A group whose read has ended. If that failed, the group is neither there nor pinned any more.
   struct Arrival {
     uint32_t group;
@@ -83,7 +91,7 @@ class ExpertCache {
 
   enum class State : uint8_t { kAbsent, kReading, kThere };
   struct Entry {
-    AlignedArray<std::byte> buffer;  // empty when absent
+    std::span<std::byte> buffer;  // empty when absent
     State state = State::kAbsent;
     bool pinned = false;
     bool used = false;  // in this round
@@ -101,16 +109,18 @@ class ExpertCache {
     }
   };
 
-  ExpertCache(const ContainerReader& reader, uint64_t capacity_bytes);
+  ExpertCache(const ContainerReader& reader, PageSlab slab, uint64_t capacity_bytes);
 
   EvictionOrder OrderOf(uint32_t group) const {
     return {entries_[group].score, entries_[group].last_use, group};
   }
   void CountUse(uint32_t group, bool is_hit);
-  [[nodiscard]] Status MakeRoom(uint64_t bytes, AlignedArray<std::byte>* buffer);
+  [[nodiscard]] Result<std::span<std::byte>> MakeRoom(uint64_t bytes);
+  void Empty(Entry& entry);
   [[nodiscard]] Arrival Accept(const ReadCompletion& completion);
 
   const ContainerReader& reader_;
+  PageSlab slab_;
   uint64_t capacity_bytes_;
   uint64_t used_bytes_ = 0;
   std::vector<Entry> entries_;         // by group

@@ -1,6 +1,9 @@
 #include "pack/bound_plan.h"
 
+#include <algorithm>
 #include <charconv>
+
+#include "pack/like_bound.h"
 
 namespace ebb {
 namespace {
@@ -31,7 +34,7 @@ Result<LayerId> ParseLayer(std::string_view text, const ModelConfig& config,
 
 Result<ErrorBound> BoundFrom(const Json& value, const std::string& where) {
   if (!value.is_string()) return Bad(where, "a bound is not a string");
-  auto bound = ParseErrorBound(value.get_ref<const std::string&>());
+  auto bound = ParseBoundOrLike(value.get_ref<const std::string&>());
   if (!bound) return tl::unexpected(std::move(bound).error().In(where));
   return bound;
 }
@@ -47,6 +50,13 @@ ErrorBound BoundPlan::BoundOf(const TensorSpec& tensor) const {
   }
   if (const auto layer = layers.find(tensor.layer); layer != layers.end()) return layer->second;
   return default_bound;
+}
+
+bool BoundPlan::AsksForLike() const {
+  const auto like = [](const ErrorBound& bound) { return bound.kind == BoundKind::kLike; };
+  const auto has_like = [&](const auto& entry) { return like(entry.second); };
+  return like(default_bound) || std::any_of(layers.begin(), layers.end(), has_like) ||
+         std::any_of(experts.begin(), experts.end(), has_like);
 }
 
 std::string BoundPlan::Fingerprint() const {

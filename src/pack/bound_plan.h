@@ -22,13 +22,17 @@ struct BoundPlan {
 
   [[nodiscard]] ErrorBound BoundOf(const TensorSpec& tensor) const;
 
+  // Whether some routed expert has a bound like:CODEC.
+  [[nodiscard]] bool AsksForLike() const;
+
   // One line that says it all: part of the key of a resumable conversion.
   [[nodiscard]] std::string Fingerprint() const;
 };
 
 // Reads plan.json: {"version": 1, "default": "rel:0.2", "dense": "lossless", "layers": {"9":
-// "rel:0.05"}, "experts": {"13/25": "rel:0.02"}}; all but version may be left out, then `plan`
-// keeps what it has. Layers and experts must be routed experts of `config`.
+// "rel:0.05"}, "experts": {"13/25": "rel:0.02"}}; bounds as ParseBoundOrLike reads them. All but
+// version may be left out, then `plan` keeps what it has. Layers and experts must be routed experts
+// of `config`.
 [[nodiscard]] Status ReadBoundPlan(const Json& json, const ModelConfig& config,
                                    const std::string& where, BoundPlan* plan);
 

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstring>
 #include <filesystem>
+#include <mutex>
 #include <optional>
 
 #include "base/bytes.h"
@@ -45,6 +46,37 @@ struct Task {
   size_t piece;
 };
 
+// Scratch of those who encode now, and that of those who are done, for the next. Thread-safe.
+class Scratches {
+ public:
+  std::unique_ptr<EncodeScratch> Take(CodecSetting setting) {
+    const std::lock_guard lock(mutex_);
+    auto scratch = std::make_unique<EncodeScratch>(setting);
+    if (!free_.empty()) {
+      scratch = std::move(free_.back());
+      free_.pop_back();
+    }
+    if (!bytes_.empty()) {
+      scratch->out = std::move(bytes_.back());
+      bytes_.pop_back();
+    }
+    return scratch;
+  }
+  void Give(std::unique_ptr<EncodeScratch> scratch) {
+    const std::lock_guard lock(mutex_);
+    free_.push_back(std::move(scratch));
+  }
+  void GiveBytes(std::vector<std::byte> bytes) {
+    const std::lock_guard lock(mutex_);
+    bytes_.push_back(std::move(bytes));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<EncodeScratch>> free_;
+  std::vector<std::vector<std::byte>> bytes_;
+};
+
 class Compressor {
  public:
   Compressor(const WeightSource& source, const CompressOptions& options, ContainerWriter& writer)
@@ -75,10 +107,13 @@ class Compressor {
         tasks.size(), in_flight,
         [&](size_t i) {
           GroupEncoder& encoder = *encoders_[tasks[i].group];
-          results[i] = encoder.Encode(encoder.pieces()[tasks[i].piece]);
+          auto scratch = scratches_.Take(options_.setting);
+          results[i] = encoder.Encode(encoder.pieces()[tasks[i].piece], scratch.get());
+          scratches_.Give(std::move(scratch));
         },
         [&](size_t i) {
           status_ = Write(tasks[i], *results[i]);
+          if (status_) scratches_.GiveBytes(std::move((*results[i])->bytes));
           results[i].reset();
           return status_.has_value();
         });
@@ -112,7 +147,7 @@ class Compressor {
   }
   ErrorBound BoundOf(size_t g) const {
     const ErrorBound bound = options_.plan.BoundOf(TensorsOf(g)[0]);
-    return bound.value == 0 ? ErrorBound::Lossless() : bound;
+    return bound.IsLossless() ? ErrorBound::Lossless() : bound;
   }
   // A dense tensor is a group of its own: its expert is itself.
   BoundScope ScopeOf(size_t) const { return options_.scope; }
@@ -177,8 +212,9 @@ class Compressor {
       record.dtype = static_cast<uint8_t>(encoder.dtype_of(t));
       record.shape = tensor.shape;
       record.codec = encoder.uses_peer() ? kPeerCodec : raw ? kRawCodec : kEbbCodec;
-      record.bound_kind = static_cast<uint8_t>(encoder.bound().kind);
-      record.bound_value = encoder.bound().value;
+      const ErrorBound bound = encoder.StoredBound(t);
+      record.bound_kind = static_cast<uint8_t>(bound.kind);
+      record.bound_value = bound.value;
       record.bound_abs = encoder.LargestBound(t);
       record.code_bytes = code_bytes_[t];
     }
@@ -190,6 +226,7 @@ class Compressor {
   ContainerWriter& writer_;
   std::vector<TensorGroup> groups_;
   std::vector<std::unique_ptr<GroupEncoder>> encoders_;
+  Scratches scratches_;
   Progress progress_;
   Status status_;
   // Of the group that is being written.

@@ -5,8 +5,9 @@
 #include <cmath>
 #include <cstring>
 
-#include "base/bytes.h"
 #include "base/checked.h"
+#include "codec/quantizer.h"
+#include "pack/like_bound.h"
 #include "packed/chunk_values.h"
 
 namespace ebb {
@@ -16,6 +17,7 @@ constexpr uint64_t kEmbeddingChunkWeights =
     32 * 1024;  // single rows are read: little is decoded for one
 constexpr uint64_t kJoinedGroupWeights = 128 * 1024;
 constexpr uint64_t kPieceWeights = 16 * 1024 * 1024;
+constexpr uint64_t kTileWeights = 8 * 1024;
 // Bounded chunks that save less than this on their source are tried losslessly too.
 constexpr double kTryLosslessAbove = 0.6;
 
@@ -73,7 +75,7 @@ std::vector<Piece> PlanPieces(std::span<const ChunkSpan> chunks) {
 // The words of a piece's chunks, one after the other.
 struct GroupEncoder::PieceWeights {
   Piece piece;
-  std::vector<std::byte> words;
+  std::span<const std::byte> words;
   std::vector<std::span<const std::byte>> chunks;
 };
 
@@ -94,21 +96,22 @@ Result<std::unique_ptr<GroupEncoder>> GroupEncoder::Create(const WeightSource& s
     encoder->first_scope_.push_back(scope == BoundScope::kExpert ? 0 : scopes);
     scopes += scope == BoundScope::kRow ? tensor.rows() : 1;
   }
-  encoder->sums_.resize(scope == BoundScope::kExpert ? 1 : scopes);
+  encoder->scopes_ = scope == BoundScope::kExpert ? 1 : scopes;
   encoder->chunks_ = PlanChunks(tensors, joined, setting);
   encoder->pieces_ = PlanPieces(encoder->chunks_);
   return encoder;
 }
 
-Result<GroupEncoder::PieceWeights> GroupEncoder::Read(const Piece& piece) const {
+Result<GroupEncoder::PieceWeights> GroupEncoder::Read(const Piece& piece,
+                                                      EncodeScratch* scratch) const {
   PieceWeights weights{piece, {}, {}};
   const auto bytes_of = [&](const ChunkSpan& chunk) {
     return chunk.elements * DTypeBytes(dtypes_[chunk.tensor]);
   };
   uint64_t total = 0;
   for (size_t c = piece.first_chunk; c < piece.last_chunk; ++c) total += bytes_of(chunks_[c]);
-  weights.words.resize(total);
-  std::span<std::byte> rest = weights.words;
+  std::span<std::byte> rest = scratch->words.Take(total);
+  weights.words = rest;
   for (size_t c = piece.first_chunk; c < piece.last_chunk; ++c) {
     const ChunkSpan& chunk = chunks_[c];
     const std::span<std::byte> to = rest.first(bytes_of(chunk));
@@ -129,37 +132,128 @@ Result<GroupEncoder::PieceWeights> GroupEncoder::Read(const Piece& piece) const 
   return weights;
 }
 
-void GroupEncoder::AddMagnitudes(const PieceWeights& weights) {
-  std::vector<float> values;
+Status GroupEncoder::VisitTilesOf(const PieceWeights& weights, std::vector<float>* values,
+                                  const TileVisitor& visit) const {
   for (size_t c = weights.piece.first_chunk; c < weights.piece.last_chunk; ++c) {
     const ChunkSpan& chunk = chunks_[c];
-    values.resize(chunk.elements);
-    WidenToF32(dtypes_[chunk.tensor], weights.chunks[c - weights.piece.first_chunk].data(),
-               chunk.elements, values.data());
-    if (scope_ != BoundScope::kRow) {
-      sums_[first_scope_[chunk.tensor]].Add(values);
-      continue;
-    }
+    const DType dtype = dtypes_[chunk.tensor];
     const uint64_t cols = tensors_[chunk.tensor].cols();
-    for (uint64_t row = 0; row < chunk.elements / cols; ++row) {
-      sums_[first_scope_[chunk.tensor] + chunk.first_row + row].Add(
-          std::span(values).subspan(row * cols, cols));
+    uint64_t each = kTileWeights;
+    if (scope_ == BoundScope::kRow) each = std::max<uint64_t>(1, kTileWeights / cols) * cols;
+    if (chunk.whole_group) each = chunk.elements;
+    const std::span<const std::byte> words = weights.chunks[c - weights.piece.first_chunk];
+    for (uint64_t first = 0; first < chunk.elements; first += each) {
+      const uint64_t count = std::min(each, chunk.elements - first);
+      const auto tile_words = words.subspan(first * DTypeBytes(dtype), count * DTypeBytes(dtype));
+      values->resize(count);
+      WidenToF32(dtype, tile_words.data(), count, values->data());
+      EBB_TRY(visit({c, first, tile_words, *values}));
     }
   }
+  return {};
 }
 
-Status GroupEncoder::FindBounds(const PieceWeights* all) {
-  if (all != nullptr) {
-    AddMagnitudes(*all);
-  } else {
-    for (const Piece& piece : pieces_) {
-      EBB_TRY_ASSIGN(const PieceWeights weights, Read(piece));
-      AddMagnitudes(weights);
-    }
+Status GroupEncoder::VisitTiles(EncodeScratch* scratch, const PieceWeights* all,
+                                const TileVisitor& visit) const {
+  std::vector<float> values;
+  if (all != nullptr) return VisitTilesOf(*all, &values, visit);
+  for (const Piece& piece : pieces_) {
+    EBB_TRY_ASSIGN(const PieceWeights weights, Read(piece, scratch));
+    EBB_TRY(VisitTilesOf(weights, &values, visit));
   }
-  for (const MagnitudeSum& sum : sums_) bounds_.push_back(AbsoluteBound(bound_, sum.Mean()));
+  return {};
+}
+
+Status GroupEncoder::FindBounds(EncodeScratch* scratch, const PieceWeights* all) {
+  if (bound_.kind != BoundKind::kLike) {
+    EBB_TRY(FindMeans(scratch, all));
+  } else if (scope_ == BoundScope::kRow) {
+    EBB_TRY(FindLikeBoundsOfRows(scratch, all));
+  } else {
+    EBB_TRY(FindLikeBounds(scratch, all));
+  }
   uses_peer_ = peer_ != nullptr && std::find(bounds_.begin(), bounds_.end(), 0.0f) == bounds_.end();
   return {};
+}
+
+Status GroupEncoder::FindMeans(EncodeScratch* scratch, const PieceWeights* all) {
+  std::vector<MagnitudeSum> sums(scopes_);
+  if (scope_ != BoundScope::kRow) chunk_sums_.resize(chunks_.size());
+  MagnitudeParts parts;  // of the chunk that the tiles are of
+  EBB_TRY(VisitTiles(scratch, all, [&](const Tile& tile) -> Status {
+    const ChunkSpan& chunk = chunks_[tile.chunk];
+    const size_t scope = first_scope_[chunk.tensor];
+    if (scope_ != BoundScope::kRow) {
+      if (tile.first == 0) parts = {};
+      parts.Add(tile.values);
+      if (tile.first + tile.values.size() < chunk.elements) return {};
+      sums[scope].Add(parts);
+      chunk_sums_[tile.chunk].Add(parts);
+      return {};
+    }
+    const uint64_t cols = tensors_[chunk.tensor].cols();
+    size_t row = scope + chunk.first_row + tile.first / cols;
+    for (uint64_t first = 0; first < tile.values.size(); first += cols) {
+      sums[row++].Add(tile.values.subspan(first, cols));
+    }
+    return {};
+  }));
+  for (const MagnitudeSum& sum : sums) bounds_.push_back(AbsoluteBound(bound_, sum.Mean()));
+  return {};
+}
+
+Status GroupEncoder::FindLikeBounds(EncodeScratch* scratch, const PieceWeights* all) {
+  std::vector<LikeBoundFinder> finders(scopes_, LikeBoundFinder(CodecToBeLike(bound_)));
+  EBB_TRY(VisitTiles(scratch, all, [&](Tile tile) -> Status {
+    const ChunkSpan& chunk = chunks_[tile.chunk];
+    LikeBoundFinder& finder = finders[first_scope_[chunk.tensor]];
+    if (!chunk.whole_group) {
+      EBB_TRY(finder.Add(dtypes_[chunk.tensor], tile.words, tile.values));
+      const TensorSpec& tensor = tensors_[chunk.tensor];
+      const uint64_t end = chunk.first_row * tensor.cols() + tile.first + tile.values.size();
+      return end == tensor.elements() ? finder.EndMatrix() : Status();
+    }
+    for (size_t t = 0; t < tensors_.size(); ++t) {
+      const uint64_t elements = tensors_[t].elements();
+      const uint64_t bytes = elements * DTypeBytes(dtypes_[t]);
+      EBB_TRY(finder.Add(dtypes_[t], tile.words.first(bytes), tile.values.first(elements)));
+      EBB_TRY(finder.EndMatrix());
+      tile.words = tile.words.subspan(bytes);
+      tile.values = tile.values.subspan(elements);
+    }
+    return {};
+  }));
+  QuantizerError error;
+  for (size_t scope = 0; scope < scopes_; ++scope) {
+    EBB_TRY_ASSIGN(const float bound, finders[scope].Find([&](float tried) -> Result<double> {
+      double sum = 0;
+      EBB_TRY(VisitTiles(scratch, all, [&](const Tile& tile) -> Status {
+        if (first_scope_[chunks_[tile.chunk].tensor] == scope) sum += error.At(tried, tile.values);
+        return {};
+      }));
+      return sum;
+    }));
+    bounds_.push_back(bound);
+  }
+  return {};
+}
+
+Status GroupEncoder::FindLikeBoundsOfRows(EncodeScratch* scratch, const PieceWeights* all) {
+  const Codec& codec = CodecToBeLike(bound_);
+  QuantizerError error;
+  return VisitTiles(scratch, all, [&](const Tile& tile) -> Status {
+    const uint64_t cols = tensors_[chunks_[tile.chunk].tensor].cols();
+    for (uint64_t first = 0; first < tile.values.size(); first += cols) {
+      const auto row = tile.values.subspan(first, cols);
+      LikeBoundFinder finder(codec);
+      EBB_TRY(finder.Add(DType::kF32, std::as_bytes(row), row));
+      EBB_TRY(finder.EndMatrix());
+      EBB_TRY_ASSIGN(const float bound,
+                     finder.Find([&](float tried) { return error.At(tried, row); }));
+      bounds_.push_back(bound);
+    }
+    return {};
+  });
 }
 
 float GroupEncoder::LargestBound(size_t tensor) const {
@@ -170,6 +264,11 @@ float GroupEncoder::LargestBound(size_t tensor) const {
                            bounds_.begin() + static_cast<ptrdiff_t>(first + count));
 }
 
+ErrorBound GroupEncoder::StoredBound(size_t tensor) const {
+  if (bound_.kind != BoundKind::kLike) return bound_;
+  return ErrorBound::Absolute(static_cast<double>(LargestBound(tensor)));
+}
+
 BoundRuns GroupEncoder::BoundsOf(const ChunkSpan& chunk) const {
   const std::span<const float> all = bounds_;
   const size_t first = first_scope_[chunk.tensor];
@@ -178,23 +277,27 @@ BoundRuns GroupEncoder::BoundsOf(const ChunkSpan& chunk) const {
   return {all.subspan(first + chunk.first_row, chunk.elements / cols), static_cast<uint32_t>(cols)};
 }
 
-Result<EncodedPiece> GroupEncoder::Encode(const Piece& piece) {
-  EBB_TRY_ASSIGN(const PieceWeights weights, Read(piece));
-  const bool lossless = bound_.kind == BoundKind::kLossless && !uses_peer_;
-  if (!lossless) {
-    const bool whole = piece.first_chunk == 0 && piece.last_chunk == chunks_.size();
-    std::call_once(bounds_once_, [&] { bounds_status_ = FindBounds(whole ? &weights : nullptr); });
-    EBB_TRY(bounds_status_);
-  }
+Result<EncodedPiece> GroupEncoder::Encode(const Piece& piece, EncodeScratch* scratch) {
+  const bool whole = piece.first_chunk == 0 && piece.last_chunk == chunks_.size();
+  const bool bounded = bound_.kind != BoundKind::kLossless;
+  const auto find_bounds = [&](const PieceWeights* all) {
+    std::call_once(bounds_once_, [&] { bounds_status_ = FindBounds(scratch, all); });
+    return bounds_status_;
+  };
+  // Reading other pieces would overwrite this one.
+  if (bounded && !whole) EBB_TRY(find_bounds(nullptr));
+  EBB_TRY_ASSIGN(const PieceWeights weights, Read(piece, scratch));
+  if (bounded && whole) EBB_TRY(find_bounds(&weights));
   EncodedPiece out;
-  if (!lossless && scope_ != BoundScope::kRow) {
+  out.bytes = std::move(scratch->out);
+  out.bytes.clear();
+  if (bounded && scope_ != BoundScope::kRow) {
     out.histograms.resize(scope_ == BoundScope::kExpert ? 1 : tensors_.size());
   }
-  WeightsEncoder encoder(setting_);
   for (size_t c = piece.first_chunk; c < piece.last_chunk; ++c) {
-    EBB_TRY(EncodeChunk(chunks_[c], weights.chunks[c - piece.first_chunk], &encoder, &out));
+    EBB_TRY(EncodeChunk(c, weights.chunks[c - piece.first_chunk], scratch, &out));
   }
-  if (lossless && pieces_.size() == 1) StoreRawIfSmaller(weights, &out);
+  if (lossless() && pieces_.size() == 1) StoreRawIfSmaller(weights, &out);
   return out;
 }
 
@@ -202,71 +305,78 @@ Result<EncodedPiece> GroupEncoder::Encode(const Piece& piece) {
 void GroupEncoder::StoreRawIfSmaller(const PieceWeights& weights, EncodedPiece* out) const {
   if (out->bytes.size() < weights.words.size()) return;
   out->raw = true;
-  out->bytes = weights.words;
+  out->bytes.assign(weights.words.begin(), weights.words.end());
   for (size_t c = 0; c < out->chunks.size(); ++c) {
     out->chunks[c].bytes = static_cast<uint32_t>(weights.chunks[c].size());
     out->chunks[c].code_bytes = 4;
   }
 }
 
-Status GroupEncoder::EncodeChunk(const ChunkSpan& chunk, std::span<const std::byte> words,
-                                 WeightsEncoder* encoder, EncodedPiece* out) const {
+Status GroupEncoder::EncodeChunk(size_t chunk_number, std::span<const std::byte> words,
+                                 EncodeScratch* scratch, EncodedPiece* out) const {
+  const ChunkSpan& chunk = chunks_[chunk_number];
   const DType dtype = dtypes_[chunk.tensor];
-  const WordBits width = dtype == DType::kF32 ? WordBits::k32 : WordBits::k16;
-  const auto row =
-      static_cast<uint32_t>(std::min<uint64_t>(tensors_[chunk.tensor].cols(), UINT32_MAX));
-  const size_t start = out->bytes.size();
-  const bool lossless = bound_.kind == BoundKind::kLossless && !uses_peer_;
   EncodeStatistics statistics;
   statistics.weights = chunk.elements;
-  AlignedArray<float> values;
+  std::span<float> values;
   // Nobody asks for the magnitudes of dense tensors, and coding words needs no float32.
-  if (!lossless || IsRoutedExpert(tensors_[chunk.tensor].role)) {
-    values = AlignedArray<float>(chunk.elements);
+  if (!lossless() || IsRoutedExpert(tensors_[chunk.tensor].role)) {
+    values = scratch->values.Take(chunk.elements);
     WidenToF32(dtype, words.data(), chunk.elements, values.data());
     MagnitudeSum sum;
-    sum.Add(values.span());
+    if (chunk_sums_.empty()) {
+      sum.Add(values);
+    } else {
+      sum = chunk_sums_[chunk_number];
+    }
     statistics.magnitude_sum = sum.sum;
     statistics.finite = sum.count;
   }
   if (uses_peer_) {
-    EBB_TRY(EncodePeerChunk(chunk, values.span(), &statistics, out));
+    EBB_TRY(EncodePeerChunk(chunk, values, &statistics, out));
     out->statistics.Add(statistics);
     return {};
   }
-  if (lossless) {
-    encoder->EncodeWords(words, width, row, &out->bytes);
-  } else {
-    const EncodeReport report =
-        encoder->EncodeBounded(values.span(), BoundsOf(chunk), row, &out->bytes);
-    statistics.max_error_over_bound = report.max_error_over_bound;
-    statistics.squared_error = report.squared_error;
-    Count(chunk, encoder->codes(), out);
-    const auto size = static_cast<double>(out->bytes.size() - start);
-    if (size > kTryLosslessAbove * static_cast<double>(words.size())) {
-      std::vector<std::byte> lossless;
-      encoder->EncodeWords(words, width, row, &lossless);
-      if (lossless.size() < out->bytes.size() - start) {
-        out->bytes.resize(start);
-        out->bytes.insert(out->bytes.end(), lossless.begin(), lossless.end());
-        statistics.max_error_over_bound = 0;
-        statistics.squared_error = 0;
-      }
-    }
-  }
+  const size_t start = out->bytes.size();
+  EncodeOwnChunk(chunk, words, values, scratch, &statistics, out);
   const auto bytes = static_cast<uint32_t>(out->bytes.size() - start);
   // A chunk that ParseChunk accepts: Check sees to that.
   ChunkHeader header;
   std::memcpy(&header, out->bytes.data() + start, sizeof(header));
-  const bool plain_codes = header.map == ValueMap::kCodes && header.step_period_or_shift == 0;
+  const bool is_codes = header.map == ValueMap::kCodes && header.step_period_or_shift == 0;
   out->chunks.push_back(
-      {bytes, static_cast<uint32_t>(chunk.elements), plain_codes ? header.code_bytes : uint8_t{4}});
+      {bytes, static_cast<uint32_t>(chunk.elements), is_codes ? header.code_bytes : uint8_t{4}});
   out->statistics.Add(statistics);
   // Decoders may look past the chunk's end.
   out->bytes.resize(out->bytes.size() + kChunkSlackBytes);
-  const Status checked = Check(chunk, words, std::span(out->bytes).subspan(start, bytes));
+  const Status checked =
+      Check(chunk, words, values, std::span(out->bytes).subspan(start, bytes), scratch);
   out->bytes.resize(start + bytes);
   return checked;
+}
+
+void GroupEncoder::EncodeOwnChunk(const ChunkSpan& chunk, std::span<const std::byte> words,
+                                  std::span<const float> values, EncodeScratch* scratch,
+                                  EncodeStatistics* statistics, EncodedPiece* out) const {
+  const WordBits width = dtypes_[chunk.tensor] == DType::kF32 ? WordBits::k32 : WordBits::k16;
+  const auto row =
+      static_cast<uint32_t>(std::min<uint64_t>(tensors_[chunk.tensor].cols(), UINT32_MAX));
+  WeightsEncoder& encoder = scratch->encoder;
+  if (lossless()) return encoder.EncodeWords(words, width, row, &out->bytes);
+  const size_t start = out->bytes.size();
+  const EncodeReport report = encoder.EncodeBounded(values, BoundsOf(chunk), row, &out->bytes);
+  statistics->max_error_over_bound = report.max_error_over_bound;
+  statistics->squared_error = report.squared_error;
+  Count(chunk, encoder.codes(), out);
+  const size_t size = out->bytes.size() - start;
+  if (static_cast<double>(size) <= kTryLosslessAbove * static_cast<double>(words.size())) return;
+  std::vector<std::byte> exact;
+  encoder.EncodeWords(words, width, row, &exact);
+  if (exact.size() >= size) return;
+  out->bytes.resize(start);
+  out->bytes.insert(out->bytes.end(), exact.begin(), exact.end());
+  statistics->max_error_over_bound = 0;
+  statistics->squared_error = 0;
 }
 
 // Another codec's bytes are decoded at once, like all others: what it promises is held, what it
@@ -326,32 +436,29 @@ void GroupEncoder::Count(const ChunkSpan& chunk, std::span<const int32_t> codes,
 }
 
 Status GroupEncoder::Check(const ChunkSpan& chunk, std::span<const std::byte> words,
-                           std::span<const std::byte> encoded) const {
+                           std::span<const float> values, std::span<const std::byte> encoded,
+                           EncodeScratch* scratch) const {
   const DType dtype = dtypes_[chunk.tensor];
   const auto failed = [&] {
     return MakeError(ErrorCode::kCorrupt, tensors_[chunk.tensor].name,
                      "encoding it failed its own check; this is a bug of ebb, or the memory of "
                      "this machine is faulty");
   };
-  if (bound_.kind == BoundKind::kLossless) {
-    AlignedArray<std::byte> decoded(words.size());
+  if (lossless()) {
+    const std::span<std::byte> decoded = scratch->decoded_words.Take(words.size());
     EBB_TRY(DecodeChunkToWords(kCodecEbbFast, dtype, encoded, chunk.elements, decoded.data()));
-    if (!std::ranges::equal(words, decoded.span())) return failed();
+    if (std::memcmp(words.data(), decoded.data(), words.size()) != 0) return failed();
     return {};
   }
-  AlignedArray<float> original(chunk.elements);
-  AlignedArray<float> decoded(chunk.elements);
-  WidenToF32(dtype, words.data(), chunk.elements, original.data());
+  const std::span<float> decoded = scratch->decoded.Take(chunk.elements);
   EBB_TRY(DecodeChunkToF32(kCodecEbbFast, dtype, encoded, chunk.elements, decoded.data()));
   const BoundRuns runs = BoundsOf(chunk);
   const uint64_t period = runs.period == 0 ? chunk.elements : runs.period;
   bool good = true;
   for (uint64_t first = 0, run = 0; first < chunk.elements; first += period, ++run) {
-    const float bound = runs.bounds[run];
-    for (uint64_t i = first; i < std::min(first + period, chunk.elements); ++i) {
-      good &= std::abs(decoded[i] - original[i]) <= bound ||
-              std::bit_cast<uint32_t>(decoded[i]) == std::bit_cast<uint32_t>(original[i]);
-    }
+    const uint64_t count = std::min(period, chunk.elements - first);
+    good &=
+        KeepsBound(values.subspan(first, count), decoded.subspan(first, count), runs.bounds[run]);
   }
   if (!good) return failed();
   return {};

@@ -1,11 +1,13 @@
 // One group of tensors to chunks: read, find the bound, quantize, code, and check by decoding.
 #pragma once
 
+#include <functional>
 #include <mutex>
 #include <span>
 #include <vector>
 
 #include "arch/weight_source.h"
+#include "base/bytes.h"
 #include "codec/bound.h"
 #include "codec/codec.h"
 #include "codec/statistics.h"
@@ -62,10 +64,24 @@ struct EncodedPiece {
   std::vector<CodeHistogram> histograms;  // of each scope beyond rows: the expert, or its tensors
 };
 
+// What encoding a piece needs for a while, to be used again: new memory costs more than much of the
+// work on it. Some tens of megabytes.
+struct EncodeScratch {
+  explicit EncodeScratch(CodecSetting setting) : encoder(setting) {}
+
+  WeightsEncoder encoder;
+  ScratchArray<std::byte> words;  // of a piece
+  ScratchArray<float> values;     // of a chunk
+  ScratchArray<float> decoded;
+  ScratchArray<std::byte> decoded_words;
+  std::vector<std::byte> out;  // becomes EncodedPiece::bytes; give it back afterwards
+};
+
 // Encodes the pieces of one group, from several threads at once.
 class GroupEncoder {
  public:
   // `tensors` are one group of `source`; both outlive the encoder. kLossless: words are coded.
+  // kLike: each scope gets the absolute bound that follows from its weights.
   // `peer` is another codec for bounded weights, or null for Ebb's own; it knows no bound a row.
   [[nodiscard]] static Result<std::unique_ptr<GroupEncoder>> Create(
       const WeightSource& source, std::span<const TensorSpec> tensors, const ErrorBound& bound,
@@ -74,12 +90,15 @@ class GroupEncoder {
   const std::vector<ChunkSpan>& chunks() const { return chunks_; }
   const std::vector<Piece>& pieces() const { return pieces_; }
   DType dtype_of(size_t tensor) const { return dtypes_[tensor]; }
-  const ErrorBound& bound() const { return bound_; }
-
-  [[nodiscard]] Result<EncodedPiece> Encode(const Piece& piece);
+  // `scratch` is the caller's own, of the same setting.
+  [[nodiscard]] Result<EncodedPiece> Encode(const Piece& piece, EncodeScratch* scratch);
 
   // The largest absolute bound of a tensor's scopes; known once a piece was encoded.
   float LargestBound(size_t tensor) const;
+
+  // The bound that a tensor's record names: a reader need not know kLike, which is stored as the
+  // absolute bound that it led to. Known once a piece was encoded.
+  ErrorBound StoredBound(size_t tensor) const;
 
   // Whether the peer codes the group; known once a piece was encoded. It does not where a bound is
   // 0, which asks for lossless coding.
@@ -97,18 +116,44 @@ class GroupEncoder {
         setting_(setting),
         peer_(peer) {}
 
-  [[nodiscard]] Result<PieceWeights> Read(const Piece& piece) const;
-  [[nodiscard]] Status FindBounds(const PieceWeights* all);
-  void AddMagnitudes(const PieceWeights& weights);
-  [[nodiscard]] Status EncodeChunk(const ChunkSpan& chunk, std::span<const std::byte> words,
-                                   WeightsEncoder* encoder, EncodedPiece* out) const;
+  [[nodiscard]] Result<PieceWeights> Read(const Piece& piece, EncodeScratch* scratch) const;
+  [[nodiscard]] Status FindBounds(EncodeScratch* scratch, const PieceWeights* all);
+  [[nodiscard]] Status FindMeans(EncodeScratch* scratch, const PieceWeights* all);
+  [[nodiscard]] Status FindLikeBounds(EncodeScratch* scratch, const PieceWeights* all);
+  [[nodiscard]] Status FindLikeBoundsOfRows(EncodeScratch* scratch, const PieceWeights* all);
+
+  // Some neighbouring weights of a chunk, few enough for the cache: whole rows where rows are the
+  // scopes, a multiple of 64 weights otherwise but for the last.
+  struct Tile {
+    size_t chunk = 0;
+    uint64_t first = 0;  // in the chunk
+    std::span<const std::byte> words;
+    std::span<const float> values;
+  };
+  // Calls visit with all tiles of the group in order. `all`: the whole group if it was read
+  // already, or null to read it piece by piece into `scratch`.
+  using TileVisitor = std::function<Status(const Tile&)>;
+  [[nodiscard]] Status VisitTiles(EncodeScratch* scratch, const PieceWeights* all,
+                                  const TileVisitor& visit) const;
+  [[nodiscard]] Status VisitTilesOf(const PieceWeights& weights, std::vector<float>* values,
+                                    const TileVisitor& visit) const;
+
+  [[nodiscard]] Status EncodeChunk(size_t chunk, std::span<const std::byte> words,
+                                   EncodeScratch* scratch, EncodedPiece* out) const;
+  void EncodeOwnChunk(const ChunkSpan& chunk, std::span<const std::byte> words,
+                      std::span<const float> values, EncodeScratch* scratch,
+                      EncodeStatistics* statistics, EncodedPiece* out) const;
   [[nodiscard]] Status EncodePeerChunk(const ChunkSpan& chunk, std::span<const float> values,
                                        EncodeStatistics* statistics, EncodedPiece* out) const;
   void StoreRawIfSmaller(const PieceWeights& weights, EncodedPiece* out) const;
   [[nodiscard]] BoundRuns BoundsOf(const ChunkSpan& chunk) const;
+  // Decodes a chunk again, as it lies at the end of `bytes`: `values` were its weights, or `words`
+  // if it is lossless.
   [[nodiscard]] Status Check(const ChunkSpan& chunk, std::span<const std::byte> words,
-                             std::span<const std::byte> encoded) const;
+                             std::span<const float> values, std::span<const std::byte> encoded,
+                             EncodeScratch* scratch) const;
   void Count(const ChunkSpan& chunk, std::span<const int32_t> codes, EncodedPiece* out) const;
+  bool lossless() const { return bound_.kind == BoundKind::kLossless && !uses_peer_; }
 
   const WeightSource& source_;
   std::span<const TensorSpec> tensors_;
@@ -123,9 +168,10 @@ class GroupEncoder {
 
   std::once_flag bounds_once_;
   Status bounds_status_;
-  std::vector<MagnitudeSum> sums_;   // of each scope: the group, its tensors, or all their rows
-  std::vector<float> bounds_;        // of each scope
-  std::vector<size_t> first_scope_;  // of each tensor
+  size_t scopes_ = 0;                     // the group, its tensors, or all their rows
+  std::vector<float> bounds_;             // of each scope
+  std::vector<size_t> first_scope_;       // of each tensor
+  std::vector<MagnitudeSum> chunk_sums_;  // of each chunk, where FindMeans came by them
 };
 
 }  // namespace ebb

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <limits>
 #include <mutex>
 
 #include "base/json.h"
 #include "codec/bound.h"
+#include "codec/chunk.h"
 #include "packed/chunk_values.h"
 
 namespace ebb {
@@ -50,6 +52,7 @@ class GroupVerifier {
     const TensorRecord& tensor = packed_.Record(group_.first_tensor);
     ReadBuffer buffer;
     std::vector<float> values;
+    uint64_t elements = 0;  // of the chunks so far
     for (const ChunkRecord& chunk : container.index().ChunksOf(record_)) {
       ++report_.chunks;
       const auto bytes = container.ReadChunk(chunk, &buffer);
@@ -61,7 +64,26 @@ class GroupVerifier {
       const Status decoded =
           DecodeChunkToF32(packed_.CodecOf(group_.first_tensor), static_cast<DType>(tensor.dtype),
                            *bytes, chunk.elements, values.data());
-      if (!decoded) Bad(container.Describe(chunk) + ": " + decoded.error().ToString());
+      if (!decoded) {
+        Bad(container.Describe(chunk) + ": " + decoded.error().ToString());
+      } else if (scope_ == BoundScope::kRow) {
+        AddRowBounds(*bytes, elements);
+      }
+      elements += chunk.elements;
+    }
+  }
+
+  // The bounds that rows of a chunk were quantized with: half their steps. Where rows have bounds
+  // of their own (like:CODEC) the record names the largest, and each row is held to its own.
+  void AddRowBounds(std::span<const std::byte> bytes, uint64_t first_element) {
+    size_t t = 0;
+    while (first_element >= Tensor(t).elements()) first_element -= Tensor(t++).elements();
+    const auto chunk = ParseChunk(bytes);
+    const bool has_steps = chunk && chunk->header.map == ValueMap::kCodes;
+    const uint64_t elements = chunk ? chunk->header.elements : 0;
+    for (uint64_t first = 0; first < elements; first += Tensor(t).cols()) {
+      row_bounds_.push_back(has_steps ? chunk->StepOf(static_cast<uint32_t>(first)) / 2
+                                      : std::numeric_limits<float>::max());
     }
   }
 
@@ -99,9 +121,13 @@ class GroupVerifier {
   // The absolute bound of each scope, from the original weights.
   Status FindBounds() {
     std::vector<MagnitudeSum> sums(1);
+    std::vector<size_t> tensors(1);  // of each scope: the (first) tensor that it is of
     for (size_t t = 0; t < group_.tensors; ++t) {
       const TensorSpec& tensor = Tensor(t);
-      if (t > 0 && scope_ == BoundScope::kTensor) sums.emplace_back();
+      if (t > 0 && scope_ == BoundScope::kTensor) {
+        sums.emplace_back();
+        tensors.push_back(t);
+      }
       EBB_TRY(VisitRows(
           tensor,
           [&](uint64_t row, uint64_t rows) -> Status {
@@ -111,16 +137,22 @@ class GroupVerifier {
               return {};
             }
             for (uint64_t r = 0; r < rows; ++r) {
-              if (t + row + r > 0) sums.emplace_back();
+              if (t + row + r > 0) {
+                sums.emplace_back();
+                tensors.push_back(t);
+              }
               sums.back().Add(values.subspan(r * tensor.cols(), tensor.cols()));
             }
             return {};
           },
           false));
     }
-    const TensorRecord& record = packed_.Record(group_.first_tensor);
-    const ErrorBound bound = {static_cast<BoundKind>(record.bound_kind), record.bound_value};
-    for (const MagnitudeSum& sum : sums) bounds_.push_back(AbsoluteBound(bound, sum.Mean()));
+    for (size_t s = 0; s < sums.size(); ++s) {
+      const TensorRecord& record = packed_.Record(group_.first_tensor + tensors[s]);
+      const ErrorBound bound = {static_cast<BoundKind>(record.bound_kind), record.bound_value};
+      bounds_.push_back(AbsoluteBound(bound, sums[s].Mean()));
+      if (s < row_bounds_.size()) bounds_[s] = std::min(bounds_[s], row_bounds_[s]);
+    }
     return {};
   }
 
@@ -208,7 +240,8 @@ class GroupVerifier {
   const TensorGroup& group_;
   const GroupRecord& record_;
   VerifyReport report_;
-  std::vector<float> bounds_;  // of each scope
+  std::vector<float> bounds_;      // of each scope
+  std::vector<float> row_bounds_;  // of each row, where rows are the scopes: as they were coded
   std::vector<std::byte> words_;
   std::vector<float> original_values_;
   std::vector<float> packed_values_;

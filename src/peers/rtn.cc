@@ -17,11 +17,12 @@
 #include "base/float16.h"
 #include "codec/statistics.h"
 #include "peers/peers.h"
+#include "peers/rtn_error.h"
 
 namespace ebb {
 namespace {
 
-constexpr size_t kGroup = 32;
+constexpr size_t kGroup = kRtnGroup;
 constexpr float kMaxFloat16 = 65504;
 
 constexpr size_t GroupBytes(int bits) { return 2 + kGroup * static_cast<size_t>(bits) / 8; }
@@ -136,6 +137,41 @@ class RtnCodec final : public Codec {
       DecodeGroup<kBits>(stream.data() + g * GroupBytes(kBits), count, out + g * kGroup);
     }
     return {};
+  }
+
+  Result<double> SquaredError(const ArrayView& array) const override {
+    const std::span<const float> values = array.values;
+    std::array<double, kRtnErrorLanes> sums{};
+    size_t at = 0;
+    while (at < values.size()) {
+      at += kGroup * AddRtnErrors(kBits, values.subspan(at), sums.data());
+      if (at < values.size()) {
+        const size_t count = std::min(kGroup, values.size() - at);
+        AddCarefully(values.subspan(at, count), &sums);
+        at += count;
+      }
+    }
+    double sum = 0;
+    for (const double part : sums) sum += part;
+    return sum;
+  }
+
+ private:
+  // One group by way of its bytes.
+  static void AddCarefully(std::span<const float> values,
+                           std::array<double, kRtnErrorLanes>* sums) {
+    std::array<float, kGroup> group{};
+    std::copy(values.begin(), values.end(), group.begin());
+    std::array<int32_t, kGroup> codes;
+    std::array<std::byte, GroupBytes(kBits)> bytes;
+    EncodeGroup<kBits>(group, bytes.data(), &codes);
+    std::array<float, kGroup> decoded;
+    DecodeGroup<kBits>(bytes.data(), kGroup, decoded.data());
+    for (size_t i = 0; i < values.size(); ++i) {
+      if (!std::isfinite(values[i])) continue;
+      const double error = static_cast<double>(decoded[i]) - static_cast<double>(values[i]);
+      (*sums)[i % kRtnErrorLanes] += error * error;
+    }
   }
 };
 

@@ -119,6 +119,10 @@ void HtmlPage::BeginDetails(const std::string& summary) {
 
 void HtmlPage::EndDetails() { body_ += "</details>\n"; }
 
+void HtmlPage::Footer(const std::string& text) {
+  body_ += fmt::format("<footer>{}</footer>\n", HtmlEscape(text));
+}
+
 std::string HtmlPage::Render() const {
   std::string nav;
   for (const auto& [id, heading] : sections_) {

@@ -46,6 +46,8 @@ class HtmlPage {
   void BeginDetails(const std::string& summary);
   void EndDetails();
 
+  void Footer(const std::string& text);
+
   [[nodiscard]] std::string Render() const;
 
  private:

@@ -176,7 +176,8 @@ class Planner {
   Result<MadePlan> Run(uint64_t budget_bytes, const ProgressSink& progress) {
     EBB_TRY(sizes_.Measure(pool_, progress));
     MakeChoices();
-    const double budget = static_cast<double>(budget_bytes);
+    const double budget =
+        static_cast<double>(budget_bytes - std::min(budget_bytes, experts_.slack_bytes()));
     EBB_TRY_ASSIGN(Allocation best, AllocateWithin(budget, budget_bytes));
     const uint64_t weights = experts_.experts().size() * experts_.weights_of_expert();
     auto best_bytes = static_cast<uint64_t>(best.bytes);

@@ -69,6 +69,7 @@ class Writer {
     EBB_TRY(Codecs());
     EBB_TRY(EqualBytes());
     Screen();
+    ScreenExperts();
     return std::move(text_);
   }
 
@@ -246,6 +247,24 @@ class Writer {
          AllLayers(), "", "", "baseline");
   }
 
+  // Within a layer experts differ far more than layers do: where there are few enough, one by one.
+  void ScreenExperts() {
+    const int64_t layers = config_.num_layers - config_.moe.first_dense_layers;
+    if (layers * config_.moe.num_experts > kMostScreenedExperts) {
+      Add("\n# {} experts are too many to screen one by one: ebb plan goes by layers.\n",
+          layers * config_.moe.num_experts);
+      return;
+    }
+    std::vector<std::string> experts;
+    for (int64_t e = 0; e < config_.moe.num_experts; ++e) experts.push_back(fmt::format("{}", e));
+    Experiment("screen-experts", "Divergence by expert: what ebb plan allocates by", MainData(),
+               R"("kl")");
+    Add("codecs = [\"ebb:fast\"]\nbounds = [\"rel:1\"]\nlayers = {}\nexperts = {}\ncompare = "
+        "\"baseline\"\n",
+        Quoted(AllLayers()), Quoted(experts));
+  }
+
+  static constexpr int64_t kMostScreenedExperts = 512;
   static constexpr char kSeeds[] = "1, 2, 3, 4, 5";
 
   const PresetOptions& options_;

@@ -1,5 +1,7 @@
 #include "study/size_curve.h"
 
+#include "base/checked.h"
+#include "container/index.h"
 #include "pack/group_encoder.h"
 
 namespace ebb {
@@ -33,6 +35,14 @@ Result<ExpertSizes> ExpertSizes::Create(const WeightSource& source, CodecSetting
   if (sizes.keys_.empty()) {
     return MakeError(ErrorCode::kInvalidArgument, "model", "it has no routed experts");
   }
+  int32_t layers = 0;
+  for (size_t i = 0; i < sizes.keys_.size(); ++i) {
+    layers += i == 0 || sizes.keys_[i].layer != sizes.keys_[i - 1].layer ? 1 : 0;
+  }
+  // An expert of fewer weights than that never takes a large group's bytes, at 4 bytes a weight.
+  const bool may_be_large = sizes.weights_ * sizeof(float) >= kLargeGroupBytes;
+  sizes.slack_bytes_ =
+      static_cast<uint64_t>(layers) * (may_be_large ? kLargeGroupAlignment : kSmallGroupAlignment);
   return sizes;
 }
 
@@ -45,12 +55,17 @@ Result<uint64_t> ExpertSizes::Bytes(ExpertKey key, const ErrorBound& bound) cons
   const ErrorBound used = bound.value == 0 ? ErrorBound::Lossless() : bound;
   EBB_TRY_ASSIGN(const auto encoder, GroupEncoder::Create(*source_, found->second, used,
                                                           BoundScope::kExpert, setting_));
-  uint64_t bytes = kGroupRecordBytes;
+  uint64_t content = 0;
+  uint64_t records = kGroupRecordBytes;
+  EncodeScratch scratch(setting_);
   for (const Piece& piece : encoder->pieces()) {
-    EBB_TRY_ASSIGN(const EncodedPiece encoded, encoder->Encode(piece));
-    bytes += encoded.bytes.size() + encoded.chunks.size() * kChunkRecordBytes;
+    EBB_TRY_ASSIGN(EncodedPiece encoded, encoder->Encode(piece, &scratch));
+    content += encoded.bytes.size();
+    records += encoded.chunks.size() * kChunkRecordBytes;
+    scratch.out = std::move(encoded.bytes);
   }
-  return bytes;
+  const bool large = encoder->pieces().size() > 1 || content >= kLargeGroupBytes;
+  return AlignUp(content, large ? kLargeGroupAlignment : kSmallGroupAlignment) + records;
 }
 
 Result<std::vector<uint64_t>> ExpertSizes::Bytes(std::span<const Request> requests,

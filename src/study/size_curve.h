@@ -26,11 +26,14 @@ class ExpertSizes {
   const std::vector<ExpertKey>& experts() const { return keys_; }
   uint64_t weights_of_expert() const { return weights_; }
 
-  // What the expert takes in the file, its records in the index included; alignment of large ones
-  // (below 4 KiB each) is not.
+  // What the expert takes in the file: chunks, their records in the index, and alignment.
   [[nodiscard]] Result<uint64_t> Bytes(ExpertKey key, const ErrorBound& bound) const;
 
-  // The same for many, in parallel and in their order.
+  // By how much the sum over all experts may fall short of what the file has: alignment that
+  // depends on what stands before a layer's first expert.
+  uint64_t slack_bytes() const { return slack_bytes_; }
+
+  // Bytes of many, in parallel and in their order.
   struct Request {
     ExpertKey key;
     ErrorBound bound;
@@ -48,6 +51,7 @@ class ExpertSizes {
   std::vector<ExpertKey> keys_;
   std::map<ExpertKey, std::span<const TensorSpec>> tensors_;  // runs of the source's list
   uint64_t weights_ = 0;
+  uint64_t slack_bytes_ = 0;
 };
 
 }  // namespace ebb

@@ -67,8 +67,7 @@ struct UnitShape {
       rows = (w.rows + row_units - 1) / std::max<int64_t>(1, row_units);
     }
     const int64_t wanted = 4 * threads;
-    if (row_units > 0 && row_units < wanted && x.count >= 48 &&
-        w.format != WeightFormat::kEncoded8) {
+    if (row_units > 0 && row_units < wanted && x.count >= 48) {
       token_units = std::min((wanted + row_units - 1) / row_units, x.count / 24);
     }
     tokens = std::max<int64_t>(1, (x.count + token_units - 1) / token_units);
@@ -204,13 +203,14 @@ class CpuBackend final : public Backend {
 
   void MultiplyUnit(const MatProduct& product, const UnitShape& shape, int64_t unit,
                     CodesProduct& codes) const {
+    const int64_t token = unit % shape.token_units * shape.tokens;
+    const RowSpan tokens{token, std::min(product.x.count, token + shape.tokens)};
     if (product.w.format == WeightFormat::kEncoded8) {
-      return codes.MultiplyChunk(product, product.w.encoded().chunks[static_cast<size_t>(unit)]);
+      const auto chunk = static_cast<size_t>(unit / shape.token_units);
+      return codes.MultiplyChunk(product, product.w.encoded().chunks[chunk], tokens);
     }
     const int64_t row = unit / shape.token_units * shape.rows;
-    const int64_t token = unit % shape.token_units * shape.tokens;
     const RowSpan rows{row, std::min(product.w.rows, row + shape.rows)};
-    const RowSpan tokens{token, std::min(product.x.count, token + shape.tokens)};
     if (IsCodes(product.w.format)) return codes.Multiply(product, rows, tokens);
     kernels_.multiply(product, rows, tokens);
   }

@@ -13,6 +13,15 @@ namespace {
 constexpr int64_t kRowsAtOnce = 128;
 using Sums = std::array<int64_t, kRowsAtOnce * kFixedTokens>;
 
+// What the sums of each token of a block become products with.
+struct Factors {
+  Factors(const FixedBlock& block, float step) {
+    for (int64_t t = 0; t < block.tokens; ++t) of[t] = FactorOfSums(step, block.scales[t]);
+  }
+
+  double of[kFixedTokens];
+};
+
 // Adds the exceptions of rows [rows.begin, rows.end) for the tokens.
 void AddExceptions(const MatProduct& product, RowSpan rows, RowSpan tokens) {
   const auto& [w, x, y] = product;
@@ -61,10 +70,11 @@ void CodesProduct::MultiplyCodes(const FixedKernels<Code>& kernels, const MatPro
         Fix(kernels, some, count, w.cols, {c, std::min(w.cols, c + kFixedCols)});
         kernels.dot(codes + r * w.cols + c, w.cols, some_rows, block_, sums.data());
       }
+      const Factors factors(block_, w.step);
       for (int64_t i = 0; i < some_rows; ++i) {
         for (int64_t j = 0; j < count; ++j) {
-          y.row(t + j)[r + i] = ProductOfSum(sums[static_cast<size_t>(i * kFixedTokens + j)],
-                                             w.step, block_.scales[j]);
+          y.row(t + j)[r + i] =
+              ProductOfSum(sums[static_cast<size_t>(i * kFixedTokens + j)], factors.of[j]);
         }
       }
     }
@@ -80,48 +90,64 @@ void CodesProduct::Multiply(const MatProduct& product, RowSpan rows, RowSpan tok
   }
 }
 
+namespace {
+
 // Multiplies rows as the decoder brings them.
 class RowsVisitor final : public UnitVisitor {
  public:
-  RowsVisitor(CodesProduct& codes, const MatProduct& product, const EncodedRows& chunk)
-      : codes_(codes), product_(product), chunk_(chunk) {}
+  RowsVisitor(const FixedKernels<int8_t>& kernels, const FixedBlock& block,
+              const WeightMatrix& matrix, int64_t first_row, Rows y)
+      : kernels_(kernels),
+        block_(block),
+        factors_(block, matrix.step),
+        cols_(matrix.cols),
+        first_row_(first_row),
+        y_(y) {}
 
   void Visit(std::span<const uint32_t> positions, const int8_t* integers) override {
-    const auto& [w, x, y] = product_;
     int64_t sums[kMaxUnitsAtOnce * kFixedTokens] = {};
-    codes_.kernels_.codes8.dot(integers, w.cols, static_cast<int64_t>(positions.size()),
-                               codes_.block_, sums);
+    kernels_.dot(integers, cols_, static_cast<int64_t>(positions.size()), block_, sums);
     for (size_t i = 0; i < positions.size(); ++i) {
-      const int64_t row = chunk_.first_row + positions[i];
-      for (int64_t t = 0; t < x.count; ++t) {
-        y.row(t)[row] = ProductOfSum(sums[static_cast<int64_t>(i) * kFixedTokens + t], w.step,
-                                     codes_.block_.scales[t]);
+      const int64_t row = first_row_ + positions[i];
+      for (int64_t t = 0; t < y_.count; ++t) {
+        y_.row(t)[row] =
+            ProductOfSum(sums[static_cast<int64_t>(i) * kFixedTokens + t], factors_.of[t]);
       }
     }
   }
 
  private:
-  CodesProduct& codes_;
-  const MatProduct& product_;
-  const EncodedRows& chunk_;
+  const FixedKernels<int8_t>& kernels_;
+  const FixedBlock& block_;
+  const Factors factors_;
+  const int64_t cols_;
+  const int64_t first_row_;
+  const Rows y_;
 };
 
-void CodesProduct::MultiplyChunk(const MatProduct& product, const EncodedRows& chunk) {
+}  // namespace
+
+void CodesProduct::MultiplyChunk(const MatProduct& product, const EncodedRows& chunk,
+                                 RowSpan tokens) {
   const auto& [w, x, y] = product;
-  Fix(kernels_.codes8, x, x.count, w.cols, {0, w.cols});
   const Result<ChunkView> view = ParseChunk(chunk.bytes);
   const auto decode = BestChunkDecoder().units_to_int8;
   EBB_CHECK(decode != nullptr);
-  RowsVisitor visitor(*this, product, chunk);
-  const bool is_whole = view && view->header.unit == static_cast<uint64_t>(w.cols) &&
-                        view->full_units() == static_cast<uint64_t>(chunk.rows) &&
-                        view->partial_elements() == 0 && view->header.code_bytes == 1 &&
-                        decode(*view, tile_, visitor);
+  bool is_whole = view && view->header.unit == static_cast<uint64_t>(w.cols) &&
+                  view->full_units() == static_cast<uint64_t>(chunk.rows) &&
+                  view->partial_elements() == 0 && view->header.code_bytes == 1;
+  const int64_t most_tokens = MaxEncodedTokens(w.cols);
+  for (int64_t t = tokens.begin; t < tokens.end && is_whole; t += most_tokens) {
+    const int64_t count = std::min(most_tokens, tokens.end - t);
+    Fix(kernels_.codes8, {x.row(t), count, x.stride}, count, w.cols, {0, w.cols});
+    RowsVisitor visitor(kernels_.codes8, block_, w, chunk.first_row, {y.row(t), count, y.stride});
+    is_whole = decode(*view, tile_, visitor);
+  }
   if (!is_whole) {
     w.encoded().is_corrupt = true;
     return;
   }
-  AddExceptions(product, {chunk.first_row, chunk.first_row + chunk.rows}, {0, x.count});
+  AddExceptions(product, {chunk.first_row, chunk.first_row + chunk.rows}, tokens);
 }
 
 }  // namespace ebb

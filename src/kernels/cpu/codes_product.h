@@ -17,13 +17,11 @@ class CodesProduct {
   // Rows `rows` of a matrix of kCodes8 or kCodes16 times rows `tokens` of x, exceptions included.
   void Multiply(const MatProduct& product, RowSpan rows, RowSpan tokens);
 
-  // A chunk of a matrix of kEncoded8 times all rows of x, which are at most
-  // MaxEncodedTokens; exceptions included.
-  void MultiplyChunk(const MatProduct& product, const EncodedRows& chunk);
+  // A chunk of a matrix of kEncoded8 times rows `tokens` of x, exceptions included. It is decoded
+  // anew for every MaxEncodedTokens of them.
+  void MultiplyChunk(const MatProduct& product, const EncodedRows& chunk, RowSpan tokens);
 
  private:
-  friend class RowsVisitor;
-
   // The activations whose scales, and of a range of columns the digits, block_ holds.
   struct Source {
     const float* data = nullptr;

@@ -68,82 +68,98 @@ EBB_INLINE __m128i SumsOfLanes(__m512i a, __m512i b, __m512i c, __m512i d) {
       _mm512_setr_epi32(0, 4, 8, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), sums));
 }
 
-// Adds the products of 64 columns.
-EBB_INLINE void AddStep(const __m512i (&codes)[4], const int8_t* digits,
-                        __m512i (&acc)[kDigits][4]) {
+// Four rows times one token over a piece of columns, which starts at a multiple of 64: adds to
+// sums[r x kFixedTokens]. kAtOnce rows go side by side: one where they come from memory, which the
+// hardware foresees best when it is read from end to end; four where they are in the cache, so that
+// each digit that is loaded meets all of them.
+template <int kAtOnce>
+EBB_INLINE void DotPiece(const int8_t* const (&row)[4], int64_t cols, const int8_t* digits,
+                         int64_t* sums) {
   const __m512i bias = _mm512_set1_epi8(static_cast<char>(0x80));
-#pragma GCC unroll 3
-  for (int d = 0; d < kDigits; ++d) {
-    const __m512i factors = _mm512_load_si512(digits + d * kStep);
-#pragma GCC unroll 4
-    for (int r = 0; r < 4; ++r) {
-      acc[d][r] = _mm512_dpbusd_epi32(acc[d][r], _mm512_xor_si512(codes[r], bias), factors);
-    }
-  }
-}
-
-// Four rows (of which `rows` count) times one token over a piece of columns, which starts at a
-// multiple of 64. Asks for the bytes that lie `ahead` of each row: the hardware would have to find
-// out anew, row after row, where the matrix goes on.
-EBB_INLINE void DotPiece(const int8_t* const (&row)[4], int64_t rows, int64_t cols,
-                         const int8_t* digits, int64_t ahead, int64_t* sums) {
   __m512i acc[kDigits][4];
 #pragma GCC unroll 3
   for (int d = 0; d < kDigits; ++d) {
 #pragma GCC unroll 4
     for (int r = 0; r < 4; ++r) acc[d][r] = _mm512_setzero_si512();
   }
-  int64_t i = 0;
-  for (; i + kStep <= cols; i += kStep) {
-    __m512i codes[4];
 #pragma GCC unroll 4
-    for (int r = 0; r < 4; ++r) {
-      _mm_prefetch(row[r] + i + ahead, _MM_HINT_T0);
-      codes[r] = _mm512_loadu_si512(row[r] + i);
+  for (int first = 0; first < 4; first += kAtOnce) {
+    __m512i codes[kAtOnce];
+    const auto add_step = [&](int64_t i) __attribute__((always_inline)) {
+#pragma GCC unroll 3
+      for (int d = 0; d < kDigits; ++d) {
+        const __m512i factors = _mm512_load_si512(digits + i * kDigits + d * kStep);
+#pragma GCC unroll 4
+        for (int r = 0; r < kAtOnce; ++r) {
+          acc[d][first + r] = _mm512_dpbusd_epi32(acc[d][first + r], codes[r], factors);
+        }
+      }
+    };
+    int64_t i = 0;
+    for (; i + kStep <= cols; i += kStep) {
+#pragma GCC unroll 4
+      for (int r = 0; r < kAtOnce; ++r) {
+        codes[r] = _mm512_xor_si512(_mm512_loadu_si512(row[first + r] + i), bias);
+      }
+      add_step(i);
     }
-    AddStep(codes, digits + i * kDigits, acc);
-  }
-  if (i < cols) {
-    const __mmask64 valid = (__mmask64{1} << (cols - i)) - 1;
-    __m512i codes[4];
+    if (i < cols) {
+      const __mmask64 valid = (__mmask64{1} << (cols - i)) - 1;
 #pragma GCC unroll 4
-    for (int r = 0; r < 4; ++r) codes[r] = _mm512_maskz_loadu_epi8(valid, row[r] + i);
-    AddStep(codes, digits + i * kDigits, acc);
+      for (int r = 0; r < kAtOnce; ++r) {
+        codes[r] = _mm512_xor_si512(_mm512_maskz_loadu_epi8(valid, row[first + r] + i), bias);
+      }
+      add_step(i);
+    }
   }
-  alignas(16) int32_t part[kDigits][4];
+  __m256i sum = _mm256_setzero_si256();
 #pragma GCC unroll 3
   for (int d = 0; d < kDigits; ++d) {
     const __m512i(&a)[4] = acc[d];
-    _mm_store_si128(reinterpret_cast<__m128i*>(part[d]), SumsOfLanes(a[0], a[1], a[2], a[3]));
+    sum = _mm256_add_epi64(_mm256_slli_epi64(sum, 8),
+                           _mm256_cvtepi32_epi64(SumsOfLanes(a[0], a[1], a[2], a[3])));
+  }
+  alignas(32) int64_t part[4];
+  _mm256_store_si256(reinterpret_cast<__m256i*>(part), sum);
+  for (int r = 0; r < 4; ++r) sums[r * kFixedTokens] += part[r];
+}
+
+// Up to four rows times all tokens of the block.
+void DotRows(const int8_t* codes, bool is_cached, int64_t stride, int64_t rows,
+             const FixedBlock& block, int64_t* sums) {
+  // A missing row is the last one again, its sums are left out.
+  int64_t part[4 * kFixedTokens];
+  for (int64_t r = 0; r < 4; ++r) {
+    // The codes are 128 too large.
+    for (int64_t t = 0; t < block.tokens; ++t) {
+      part[r * kFixedTokens + t] = -128 * block.digit_sums[t];
+    }
+  }
+  for (int64_t c = 0; c < block.cols; c += kFixedPiece) {
+    const int8_t* row[4];
+    for (int64_t r = 0; r < 4; ++r) row[r] = codes + std::min(r, rows - 1) * stride + c;
+    const int64_t cols = std::min(kFixedPiece, block.cols - c);
+    for (int64_t t = 0; t < block.tokens; ++t) {
+      const auto* const digits = reinterpret_cast<const int8_t*>(block.DigitsOf(t)) + c * kDigits;
+      if (is_cached || t > 0) {
+        DotPiece<4>(row, cols, digits, part + t);
+      } else {
+        DotPiece<1>(row, cols, digits, part + t);
+      }
+    }
   }
   for (int64_t r = 0; r < rows; ++r) {
-    sums[r * kFixedTokens] += int64_t{part[0][r]} * 65536 + int64_t{part[1][r]} * 256 + part[2][r];
+    for (int64_t t = 0; t < block.tokens; ++t) {
+      sums[r * kFixedTokens + t] += part[r * kFixedTokens + t];
+    }
   }
 }
 
 void Dot(const int8_t* codes, int64_t stride, int64_t rows, const FixedBlock& block,
          int64_t* sums) {
   for (int64_t first = 0; first < rows; first += 4) {
-    const int64_t count = std::min<int64_t>(4, rows - first);
-    const int64_t ahead = first + 8 <= rows ? 4 * stride : 0;
-    int64_t* const to = sums + first * kFixedTokens;
-    for (int64_t c = 0; c < block.cols; c += kFixedPiece) {
-      const int8_t* row[4];
-      for (int64_t r = 0; r < 4; ++r) {
-        row[r] = codes + (first + std::min(r, count - 1)) * stride + c;
-      }
-      const int64_t cols = std::min(kFixedPiece, block.cols - c);
-      for (int64_t t = 0; t < block.tokens; ++t) {
-        const auto* const digits = reinterpret_cast<const int8_t*>(block.DigitsOf(t)) + c * kDigits;
-        DotPiece(row, count, cols, digits, t == 0 ? ahead : 0, to + t);
-      }
-    }
-    // The codes were 128 too large.
-    for (int64_t r = 0; r < count; ++r) {
-      for (int64_t t = 0; t < block.tokens; ++t) {
-        to[r * kFixedTokens + t] -= 128 * block.digit_sums[t];
-      }
-    }
+    DotRows(codes + first * stride, /*is_cached=*/rows <= kCachedRows, stride,
+            std::min<int64_t>(4, rows - first), block, sums + first * kFixedTokens);
   }
 }
 

@@ -15,6 +15,7 @@ inline constexpr int64_t kFixedTokens = MaxEncodedTokens(0);
 inline constexpr int64_t kFixedCols = kMaxEncodedCols;
 // Sums of 32 bits are emptied after so many columns, which no digits and codes overflow.
 inline constexpr int64_t kFixedPiece = 4096;
+inline constexpr int64_t kCachedRows = 4;
 
 // Columns [first_col, first_col + cols) of `tokens` rows. What the digits are is the instruction
 // set's own business; digits beyond the columns, up to a multiple of 64, are 0.
@@ -38,7 +39,8 @@ struct FixedKernels {
   // Fills in digits and digit_sums.
   void (*fix)(const float* const* x, FixedBlock& block) = nullptr;
   // Adds to sums[r x kFixedTokens + t] the product of row r of `codes`, which is `stride` codes
-  // after the row before, with token t.
+  // after the row before, with token t. kCachedRows rows or fewer are taken to be in the L1 cache,
+  // more to come from memory.
   void (*dot)(const Code* codes, int64_t stride, int64_t rows, const FixedBlock& block,
               int64_t* sums) = nullptr;
 };

@@ -58,13 +58,13 @@ float CodesDot(int64_t n, const T* codes, const float* x, float step) {
     largest = std::max(largest, std::abs(x[i]));
     is_finite = is_finite && std::isfinite(x[i]);
   }
-  if (!is_finite) return ProductOfSum(0, step, {0, false});
+  if (!is_finite) return ProductOfSum(0, FactorOfSums(step, {0, false}));
   const FixedScale scale = ScaleOfLargest(largest);
   int64_t sum = 0;
   for (int64_t i = 0; i < n; ++i) {
     sum += codes[i] * static_cast<int64_t>(std::nearbyint(std::ldexp(x[i], scale.exponent)));
   }
-  return ProductOfSum(sum, step, scale);
+  return ProductOfSum(sum, FactorOfSums(step, scale));
 }
 
 // The dot product of n terms, the factors given by their indices: sixteen partial sums, then a

@@ -25,6 +25,14 @@ TEST(ErrorBound, RefusesWhatIsNone) {
   }
 }
 
+TEST(ErrorBound, OnlyZeroIsLossless) {
+  EXPECT_TRUE(ErrorBound::Lossless().IsLossless());
+  EXPECT_TRUE(ErrorBound::Relative(0).IsLossless());
+  EXPECT_FALSE(ErrorBound::Absolute(1e-30).IsLossless());
+  EXPECT_FALSE(ErrorBound::Like("rtn4").IsLossless());
+  EXPECT_EQ(ErrorBound::Like("rtn4").ToString(), "like:rtn4");
+}
+
 TEST(MagnitudeSum, CountsFiniteWeightsOnly) {
   constexpr float kInf = std::numeric_limits<float>::infinity();
   const std::vector<float> weights = {1, -2, kInf, NAN, -kInf, 3, 0, 0, 0, -4};

@@ -86,7 +86,7 @@ TEST_P(EncodedMatMulTest, EqualsTheProductOfTheDecodedCodes) {
        {Shape{64, 256, 64}, Shape{300, 512, 100}, Shape{130, 1408, 130}, Shape{40, 4160, 33}}) {
     for (const float rate : {0.05f, 0.2f, 0.8f}) {
       const EncodedFixture w(rows, cols, each, rate);
-      for (int64_t tokens = 1; tokens <= MaxEncodedTokens(cols); ++tokens) {
+      for (const int64_t tokens : {1, 2, 3, 5, 7, 8, 9, 20, 50}) {
         SCOPED_TRACE(testing::Message()
                      << rows << " x " << cols << ", rate " << rate << ", tokens " << tokens);
         const std::vector<float> x = RandomFloats(static_cast<size_t>(tokens * cols), 5);

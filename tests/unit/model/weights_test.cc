@@ -14,17 +14,17 @@ TEST(ModelWeights, SplitsTheLatentProjection) {
   const MlaConfig& mla = *source.config().mla;
   const MlaWeights& layer = *weights->layer(LayerId{1}).mla;
   const auto& stored = source.data("model.layers.1.self_attn.kv_b_proj.weight");
-  const auto* transposed = static_cast<const uint16_t*>(layer.query_to_latent.view().data);
-  const auto* values = static_cast<const uint16_t*>(layer.latent_to_value.view().data);
   for (int64_t h = 0; h < source.config().num_heads; ++h) {
     const int64_t head_row = h * (mla.qk_nope_head_dim + mla.v_head_dim);
+    const auto* transposed = static_cast<const uint16_t*>(layer.query_to_latent[h].view().data);
+    const auto* values = static_cast<const uint16_t*>(layer.latent_to_value[h].view().data);
     for (int64_t c = 0; c < mla.kv_lora_rank; ++c) {
       for (int64_t d = 0; d < mla.qk_nope_head_dim; ++d) {
-        ASSERT_EQ(transposed[(h * mla.kv_lora_rank + c) * mla.qk_nope_head_dim + d],
+        ASSERT_EQ(transposed[c * mla.qk_nope_head_dim + d],
                   stored[(head_row + d) * mla.kv_lora_rank + c]);
       }
       for (int64_t d = 0; d < mla.v_head_dim; ++d) {
-        ASSERT_EQ(values[(h * mla.v_head_dim + d) * mla.kv_lora_rank + c],
+        ASSERT_EQ(values[d * mla.kv_lora_rank + c],
                   stored[(head_row + mla.qk_nope_head_dim + d) * mla.kv_lora_rank + c]);
       }
     }
@@ -35,7 +35,8 @@ TEST(ModelWeights, EmbeddingRowsMayStayOutside) {
   ModelConfig config = SmallDeepseek();
   const RandomSource source(config);
   const WeightOptions inside{};
-  const WeightOptions outside{.resident_embedding = false, .pool = nullptr, .progress = {}};
+  WeightOptions outside;
+  outside.resident_embedding = false;
   const uint64_t table = static_cast<uint64_t>(config.vocab_size * config.hidden_size) * 2;
   EXPECT_EQ(*ModelWeights::ResidentBytes(source, inside),
             *ModelWeights::ResidentBytes(source, outside) + table);
@@ -54,7 +55,8 @@ TEST(ModelWeights, EmbeddingRowsMayStayOutside) {
 
 TEST(ModelWeights, TiedEmbeddingsAlwaysStay) {
   const RandomSource source(SmallMixtral());
-  const WeightOptions outside{.resident_embedding = false, .pool = nullptr, .progress = {}};
+  WeightOptions outside;
+  outside.resident_embedding = false;
   EXPECT_EQ(*ModelWeights::ResidentBytes(source, outside),
             *ModelWeights::ResidentBytes(source, {}));
   const auto weights = ModelWeights::Load(source, outside);
@@ -66,11 +68,12 @@ TEST(ModelWeights, ThreadsAndProgress) {
   const RandomSource source(WideDeepseek());
   const ThreadPool pool(3);
   Progress last;
-  const WeightOptions options{
-      .resident_embedding = true, .pool = &pool, .progress = [&](const Progress& p) {
-        EXPECT_GE(p.done, last.done);
-        last = p;
-      }};
+  WeightOptions options;
+  options.pool = &pool;
+  options.progress = [&](const Progress& p) {
+    EXPECT_GE(p.done, last.done);
+    last = p;
+  };
   const auto weights = ModelWeights::Load(source, options);
   ASSERT_TRUE(weights);
   EXPECT_EQ(last.done, last.total);

@@ -89,7 +89,7 @@ TEST_P(ExpertCacheTest, EvictsWhatIsUsedLeast) {
 }
 
 TEST_P(ExpertCacheTest, KeepsMostOfACircleThatDoesNotFit) {
-  Make(std::vector<size_t>(10, 1000));
+  Make(std::vector<size_t>(10, 4096));
   const auto cache = OpenCache(8 * EntryBytes(0));
   for (int round = 0; round < 50; ++round) {
     cache->BeginRound();
@@ -162,67 +162,116 @@ TEST_P(ExpertCacheTest, DamagedGroupsLeaveNothingBehind) {
   EXPECT_TRUE(PinNow(*cache, 0));
 }
 
-// The cache against the obvious: its order of eviction, looked for each time.
+// The cache as obvious as can be: who has each page, and a search for the next to go.
+class SimpleCache {
+ public:
+  SimpleCache(uint64_t capacity, std::vector<uint64_t> bytes)
+      : bytes_(std::move(bytes)),
+        owner_(capacity / kPageBytes, kNobody),
+        score_(bytes_.size()),
+        last_use_(bytes_.size()),
+        pinned_(bytes_.size()) {}
+
+  void BeginRound() {
+    for (const uint32_t group : used_now_) score_[group] += std::exp2(rounds_ / 64.0L);
+    used_now_.clear();
+    ++rounds_;
+  }
+
+  bool Contains(uint32_t group) const {
+    return std::find(owner_.begin(), owner_.end(), group) != owner_.end();
+  }
+  bool IsPinned(uint32_t group) const { return pinned_[group]; }
+  void Unpin(uint32_t group) { pinned_[group] = false; }
+  uint64_t used_bytes() const {
+    return kPageBytes *
+           static_cast<uint64_t>(owner_.size() - std::count(owner_.begin(), owner_.end(), kNobody));
+  }
+
+  // False, and nothing happens, if it does not fit.
+  bool Pin(uint32_t group) {
+    if (!Contains(group)) {
+      const std::vector<uint32_t> before = owner_;
+      while (!Place(group)) {
+        if (EvictOne()) continue;
+        owner_ = before;
+        return false;
+      }
+    }
+    pinned_[group] = true;
+    used_now_.insert(group);
+    last_use_[group] = ++uses_;
+    return true;
+  }
+
+ private:
+  static constexpr uint32_t kNobody = UINT32_MAX;
+
+  bool Place(uint32_t group) {
+    const auto pages = static_cast<int>(bytes_[group] / kPageBytes);
+    const auto hole = std::search_n(owner_.begin(), owner_.end(), pages, kNobody);
+    if (hole == owner_.end()) return false;
+    std::fill_n(hole, pages, group);
+    return true;
+  }
+
+  bool EvictOne() {
+    uint32_t least = kNobody;
+    for (const uint32_t g : owner_) {
+      if (g == kNobody || pinned_[g] || g == least) continue;
+      if (least == kNobody || GoesBefore(g, least)) least = g;
+    }
+    std::replace(owner_.begin(), owner_.end(), least, kNobody);
+    return least != kNobody;
+  }
+
+  bool GoesBefore(uint32_t a, uint32_t b) const {
+    if (std::abs(score_[a] - score_[b]) > 1e-9 * score_[a]) return score_[a] < score_[b];
+    return last_use_[a] > last_use_[b];
+  }
+
+  std::vector<uint64_t> bytes_;
+  std::vector<uint32_t> owner_;  // of each page
+  std::vector<long double> score_;
+  std::vector<uint64_t> last_use_;
+  std::vector<bool> pinned_;
+  std::set<uint32_t> used_now_;
+  int rounds_ = 0;
+  uint64_t uses_ = 0;
+};
+
 TEST_P(ExpertCacheTest, AgreesWithASimpleModelOnRandomTraces) {
   std::mt19937_64 random(17);
   std::vector<size_t> sizes;
   for (int g = 0; g < 40; ++g) sizes.push_back(100 + random() % 20000);
   Make(sizes);
+  std::vector<uint64_t> entry_bytes;
+  for (uint32_t g = 0; g < 40; ++g) entry_bytes.push_back(EntryBytes(g));
   for (const uint64_t capacity : {30000, 80000, 200000, 2000000}) {
     const auto cache = OpenCache(capacity);
-    std::map<uint32_t, bool> there;  // and whether it is pinned
-    std::vector<long double> score(40);
-    std::vector<uint64_t> last_use(40);
-    std::set<uint32_t> used_now;
-    int rounds = 0;
-    uint64_t used = 0;
+    SimpleCache model(capacity, entry_bytes);
     uint64_t hits = 0;
-    uint64_t requests = 0;
     for (int step = 0; step < 2000; ++step) {
       if (random() % 8 == 0) {
-        for (const uint32_t g : used_now) score[g] += std::exp2(rounds / 64.0L);
-        used_now.clear();
-        ++rounds;
+        model.BeginRound();
         cache->BeginRound();
       }
       const auto group = static_cast<uint32_t>(std::min(random() % 40, random() % 40));
-      if (there.contains(group) && there[group]) {
+      if (model.IsPinned(group)) {
+        model.Unpin(group);
         cache->Unpin(group);
-        there[group] = false;
         continue;
       }
-      bool fits = true;
-      if (there.contains(group)) {
-        ++hits;
-      } else {
-        uint64_t pinned = 0;
-        for (const auto& [g, is_pinned] : there) pinned += is_pinned ? EntryBytes(g) : 0;
-        fits = pinned + EntryBytes(group) <= capacity;
-        while (fits && used + EntryBytes(group) > capacity) {
-          uint32_t least = 40;
-          for (const auto& [g, is_pinned] : there) {
-            const auto goes_before = [&](uint32_t a, uint32_t b) {
-              if (std::abs(score[a] - score[b]) > 1e-9 * score[a]) return score[a] < score[b];
-              return last_use[a] > last_use[b];
-            };
-            if (!is_pinned && (least == 40 || goes_before(g, least))) least = g;
-          }
-          used -= EntryBytes(least);
-          there.erase(least);
-        }
-        if (fits) used += EntryBytes(group);
-      }
+      hits += model.Contains(group);
+      const bool fits = model.Pin(group);
       ASSERT_EQ(PinNow(*cache, group).has_value(), fits);
       if (fits) {
-        there[group] = true;
-        used_now.insert(group);
-        last_use[group] = ++requests;
         ASSERT_EQ(cache->BytesOf(group)[sizes[group] - 1], static_cast<std::byte>(group));
       }
-      ASSERT_EQ(cache->used_bytes(), used);
+      ASSERT_EQ(cache->used_bytes(), model.used_bytes());
       ASSERT_EQ(cache->counts().hits, hits);
       ASSERT_LE(cache->used_bytes(), capacity);
-      for (uint32_t g = 0; g < 40; ++g) ASSERT_EQ(cache->Contains(g), there.contains(g));
+      for (uint32_t g = 0; g < 40; ++g) ASSERT_EQ(cache->Contains(g), model.Contains(g));
     }
   }
 }

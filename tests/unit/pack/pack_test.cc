@@ -223,13 +223,17 @@ TEST(BoundPlanTest, ExpertGoesBeforeLayerBeforeDefault) {
   BoundPlan plan;
   const Json json =
       ParseJson(fmt::format(R"({{"version": 1, "default": "rel:0.3", "dense": "abs:1e-4",
-      "layers": {{"{0}": "rel:0.1"}}, "experts": {{"{0}/1": "lossless"}}}})",
+      "layers": {{"{0}": "rel:0.1"}},
+      "experts": {{"{0}/1": "lossless", "{0}/2": "like:rtn4"}}}})",
                             first),
                 "p")
           .value();
   ASSERT_TRUE(ReadBoundPlan(json, config, "p", &plan));
   TensorSpec expert{"e", {4, 4}, TensorRole::kRoutedExpertUp, LayerId{first}, ExpertId{1}};
   EXPECT_EQ(plan.BoundOf(expert), ErrorBound::Lossless());
+  expert.expert = ExpertId{2};
+  EXPECT_EQ(plan.BoundOf(expert), ErrorBound::Like("rtn4"));
+  EXPECT_TRUE(plan.AsksForLike());
   expert.expert = ExpertId{0};
   EXPECT_EQ(plan.BoundOf(expert), ErrorBound::Relative(0.1));
   expert.layer = LayerId{first + 1};
@@ -249,6 +253,7 @@ TEST(BoundPlanTest, MistakesAreNamed) {
   EXPECT_THAT(error("{}"), HasSubstr("\"version\" is missing"));
   EXPECT_THAT(error(R"({"version": 2})"), HasSubstr("plan version 2"));
   EXPECT_THAT(error(R"({"version": 1, "default": "big"})"), HasSubstr("not an error bound"));
+  EXPECT_THAT(error(R"({"version": 1, "dense": "like:zfp"})"), HasSubstr("p.json"));
   EXPECT_THAT(error(R"({"version": 1, "default": 3})"), HasSubstr("not a string"));
   EXPECT_THAT(error(R"({"version": 1, "layers": {"99": "rel:0.1"}})"),
               HasSubstr("\"99\" is no layer"));

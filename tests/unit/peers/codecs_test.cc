@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <hwy/targets.h>
 
 #include <set>
 
@@ -121,6 +122,36 @@ TEST(Rtn, HostileGroupsStayFinite) {
       for (const float value : RoundTrip(Find(name), hostile.weights, 1)) {
         EXPECT_TRUE(std::isfinite(value)) << name << " " << hostile.name;
       }
+    }
+  }
+}
+
+TEST(SquaredError, IsThatOfTheDecodedValuesOnEveryInstructionSet) {
+  std::vector<NamedWeights> arrays = MakeHostileWeights(1000);
+  arrays.push_back({"gauss", MakeWeights(Law::kGauss, 3, 333)});
+  arrays.push_back({"student", MakeWeights(Law::kStudentRows, 64, 96)});
+  arrays.push_back({"two of one magnitude", {1, -1, 0.3f}});
+  arrays.push_back({"halves", {127, 0.5f, -0.5f, 1.5f, 2.5f, -2.5f, 126.5f}});
+  arrays.push_back({"nothing", {}});
+  for (const auto& codec : Codecs()) {
+    if (codec->info().kind != CodecKind::kFixedWidth) continue;
+    for (const auto& [name, values] : arrays) {
+      SCOPED_TRACE(codec->info().name + ", " + name);
+      const std::vector<float> decoded = RoundTrip(*codec, values, 1);
+      double expected = 0;
+      for (size_t i = 0; i < values.size(); ++i) {
+        if (std::isfinite(values[i])) {
+          expected += (double{decoded[i]} - values[i]) * (double{decoded[i]} - values[i]);
+        }
+      }
+      std::set<double> found;
+      for (int64_t targets = hwy::SupportedTargets(); targets != 0; targets &= targets - 1) {
+        hwy::SetSupportedTargetsForTest(targets & -targets);
+        found.insert(codec->SquaredError({values, 1, values.size()}).value());
+      }
+      hwy::SetSupportedTargetsForTest(0);
+      ASSERT_EQ(found.size(), 1u);
+      EXPECT_NEAR(*found.begin(), expected, 1e-12 * expected);
     }
   }
 }

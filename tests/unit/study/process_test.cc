@@ -80,7 +80,7 @@ TEST_F(StudyProcessTest, InitRunStatusAndTablesWorkTogether) {
   };
   const ProcessResult init = ebb("init --model " + ShippedModel() + " -o " + dir_.Path("paper"));
   ASSERT_EQ(init.exit_code, 0) << init.output;
-  EXPECT_THAT(init.output, HasSubstr("paper/study.toml: 18 experiments"));
+  EXPECT_THAT(init.output, HasSubstr("paper/study.toml: 19 experiments"));
   const ProcessResult again = ebb("init --model " + ShippedModel() + " -o " + dir_.Path("paper"));
   EXPECT_EQ(again.exit_code, 1);
   EXPECT_THAT(again.output, HasSubstr("it is there already"));

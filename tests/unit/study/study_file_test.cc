@@ -166,7 +166,7 @@ TEST(PresetTest, ThePaperOnTheShippedModelIsAStudy) {
   std::vector<std::string> names;
   for (const ExperimentSpec& experiment : file->experiments) names.push_back(experiment.name);
   for (const char* name : {"AA", "AA-seeds", "T3", "T4", "T5", "T6", "T7", "T8", "T9", "map",
-                           "codecs", "bytes-rtn4", "bytes-rtn3", "screen"}) {
+                           "codecs", "bytes-rtn4", "bytes-rtn3", "screen", "screen-experts"}) {
     EXPECT_THAT(names, ::testing::Contains(name));
   }
   const auto inputs = LoadStudyInputs(std::move(*file));

@@ -1,0 +1,54 @@
+// One large piece of memory, cut into buffers of whole pages: the memory of a cache.
+//
+// One piece, because huge pages are given whole, and because memory that goes from one buffer to
+// the next is not given back to the kernel and cleared again. A buffer is the first hole that is
+// large enough; neighbouring holes become one.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+
+#include "base/page_buffer.h"
+
+namespace ebb {
+
+// The free ranges of some memory, by rising offset.
+class Holes {
+ public:
+  explicit Holes(uint64_t bytes) { Add(0, bytes); }
+
+  // The first range of that size; it is no hole any more.
+  [[nodiscard]] std::optional<uint64_t> Take(uint64_t bytes);
+  void Add(uint64_t offset, uint64_t bytes);
+  [[nodiscard]] bool Has(uint64_t bytes) const;
+
+ private:
+  std::map<uint64_t, uint64_t> size_at_;
+};
+
+// Not thread-safe. Becomes resident as it is used.
+class PageSlab {
+ public:
+  // Of whole pages: `bytes` rounded down.
+  [[nodiscard]] static Result<PageSlab> Allocate(uint64_t bytes);
+
+  // A buffer of whole pages, or nothing if there is no hole for it.
+  [[nodiscard]] std::optional<std::span<std::byte>> Take(uint64_t bytes);
+  void GiveBack(std::span<std::byte> buffer);
+
+  // For trying what giving back would bring.
+  Holes holes() const { return holes_; }
+  uint64_t OffsetOf(std::span<std::byte> buffer) const {
+    return static_cast<uint64_t>(buffer.data() - memory_.data());
+  }
+
+ private:
+  explicit PageSlab(PageBuffer memory) : memory_(std::move(memory)), holes_(memory_.size()) {}
+
+  PageBuffer memory_;
+  Holes holes_;
+};
+
+}  // namespace ebb
