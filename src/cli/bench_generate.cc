@@ -61,20 +61,6 @@ struct Measured {
   std::vector<Phase> decode;
 };
 
-ExpertCounts Difference(const ExpertCounts& a, const ExpertCounts& b) {
-  ExpertCounts d;
-  d.requests = a.requests - b.requests;
-  d.hits = a.hits - b.hits;
-  d.hot_hits = a.hot_hits - b.hot_hits;
-  d.misses = a.misses - b.misses;
-  d.bytes_read = a.bytes_read - b.bytes_read;
-  d.read_seconds = a.read_seconds - b.read_seconds;
-  d.decode_seconds = a.decode_seconds - b.decode_seconds;
-  d.compute_seconds = a.compute_seconds - b.compute_seconds;
-  d.stall_seconds = a.stall_seconds - b.stall_seconds;
-  return d;
-}
-
 // What the weights of a model are, as far as a step's time depends on them.
 struct ModelSize {
   double expert_weights = 0;  // of one expert
@@ -212,16 +198,7 @@ class Bench {
                    engine.Step(inputs, [](size_t, size_t, std::span<const float>) {}));
     phase.seconds += watch.seconds();
     for (const Status& result : results) EBB_TRY(result);
-    const ExpertCounts step = Difference(engine.expert_counts(), before);
-    phase.counts.requests += step.requests;
-    phase.counts.hits += step.hits;
-    phase.counts.hot_hits += step.hot_hits;
-    phase.counts.misses += step.misses;
-    phase.counts.bytes_read += step.bytes_read;
-    phase.counts.read_seconds += step.read_seconds;
-    phase.counts.decode_seconds += step.decode_seconds;
-    phase.counts.compute_seconds += step.compute_seconds;
-    phase.counts.stall_seconds += step.stall_seconds;
+    phase.counts += engine.expert_counts() - before;
     phase.tokens += tokens_each * static_cast<int64_t>(sequences.size());
     ++phase.steps;
     return {};

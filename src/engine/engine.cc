@@ -111,6 +111,7 @@ Result<std::vector<Status>> Engine::Step(std::span<const StepInput> inputs,
   std::vector<RowOrigin> origins;
   const auto run = [&]() -> Status {
     if (rows.empty()) return {};
+    const TraceSpan span(trace_, "forward", [&] { return fmt::format("{} rows", rows.size()); });
     EBB_TRY_ASSIGN(const ForwardResult forward, decoder_->Forward(rows, *overrides_, observer_));
     for (const SequenceFailure& failure : forward.failures) {
       for (size_t i = 0; i < inputs.size(); ++i) {
@@ -147,6 +148,12 @@ Result<std::vector<Status>> Engine::Step(std::span<const StepInput> inputs,
   }
   EBB_TRY(run());
   return results;
+}
+
+void Engine::set_trace(Trace* trace) {
+  trace_ = trace;
+  decoder_->set_trace(trace);
+  if (packed_experts_ != nullptr) packed_experts_->set_trace(trace);
 }
 
 void Engine::ReplaceExpert(ExpertKey key, std::shared_ptr<const ExpertWeights> weights) {

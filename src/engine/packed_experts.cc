@@ -18,6 +18,35 @@ void VisitExpertGroups(const PackedSource& packed, Visit visit) {
 
 }  // namespace
 
+namespace {
+
+// Calls visit with each member.
+template <typename Visit>
+void VisitMembers(Visit visit) {
+  visit(&ExpertCounts::requests);
+  visit(&ExpertCounts::hits);
+  visit(&ExpertCounts::hot_hits);
+  visit(&ExpertCounts::misses);
+  visit(&ExpertCounts::bytes_read);
+  visit(&ExpertCounts::read_seconds);
+  visit(&ExpertCounts::decode_seconds);
+  visit(&ExpertCounts::compute_seconds);
+  visit(&ExpertCounts::stall_seconds);
+}
+
+}  // namespace
+
+ExpertCounts& ExpertCounts::operator+=(const ExpertCounts& other) {
+  VisitMembers([&](auto member) { this->*member += other.*member; });
+  return *this;
+}
+
+ExpertCounts ExpertCounts::operator-(const ExpertCounts& before) const {
+  ExpertCounts difference = *this;
+  VisitMembers([&](auto member) { difference.*member -= before.*member; });
+  return difference;
+}
+
 PackedExperts::PackedExperts(const PackedSource& packed, const ThreadPool& pool, int slots,
                              uint64_t hot)
     : packed_(packed),
@@ -180,6 +209,8 @@ bool PackedExperts::GrantOrDecode(const Wanted& wanted) {
 }
 
 void PackedExperts::DecodeJobs() {
+  if (jobs_.empty()) return;
+  const TraceSpan span(trace_, "decode", [&] { return fmt::format("{} experts", jobs_.size()); });
   const Stopwatch watch;
   decoder_.Decode(jobs_);
   decode_seconds_ += watch.seconds();

@@ -29,6 +29,9 @@ struct ExpertCounts {
   double decode_seconds = 0;
   double compute_seconds = 0;  // between an expert's grant and its release
   double stall_seconds = 0;    // of the forward pass, waiting for reads
+
+  ExpertCounts& operator+=(const ExpertCounts& other);
+  ExpertCounts operator-(const ExpertCounts& before) const;
 };
 
 class PackedExperts final : public ExpertProvider {
@@ -54,6 +57,10 @@ class PackedExperts final : public ExpertProvider {
   void Release(ExpertId expert) override;
 
   [[nodiscard]] ExpertCounts counts() const;
+  void set_trace(Trace* trace) {
+    trace_ = trace;
+    cache_->set_trace(trace);
+  }
   const ExpertCache& cache() const { return *cache_; }
 
  private:
@@ -108,6 +115,7 @@ class PackedExperts final : public ExpertProvider {
   size_t unreleased_ = 0;
   Stopwatch granted_ago_;
 
+  Trace* trace_ = nullptr;
   double decode_seconds_ = 0;
   double compute_seconds_ = 0;
 };

@@ -119,6 +119,7 @@ std::optional<ExpertCache::Arrival> ExpertCache::Poll() {
 }
 
 std::optional<ExpertCache::Arrival> ExpertCache::Wait() {
+  const TraceSpan span(trace_, "wait for a read");
   const auto start = Clock::now();
   const auto completion = reads_->Wait();
   if (!completion) return std::nullopt;
@@ -131,6 +132,11 @@ ExpertCache::Arrival ExpertCache::Accept(const ReadCompletion& completion) {
   Entry& entry = entries_[group];
   const GroupRecord& record = reader_.index().groups[group];
   if (reads_->outstanding() == 0) counts_.read_seconds += Since(busy_since_);
+  if (trace_ != nullptr) {
+    trace_->Overlapping("reads", fmt::format("group {}", group), group, completion.started,
+                        completion.finished);
+  }
+  const TraceSpan span(trace_, "checksum");
   Arrival arrival{group, {}};
   if (completion.bytes) {
     counts_.bytes_read += record.bytes;
