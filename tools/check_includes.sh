@@ -22,6 +22,7 @@ api: base arch checkpoint codec peers container packed pack kernels offload mode
 grade: base
 stats: base
 eval: base arch codec peers container packed kernels offload model text engine grade stats
+study: base arch checkpoint codec peers container packed pack kernels offload model text engine grade stats eval
 cli: *
 '
 

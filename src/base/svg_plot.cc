@@ -7,6 +7,8 @@
 #include <limits>
 #include <string_view>
 
+#include "base/svg_text.h"
+
 namespace ebb {
 namespace {
 
@@ -40,22 +42,6 @@ std::string_view ColourOf(PlotColour colour) {
       return "#000000";
   }
   return "#000000";
-}
-
-std::string Escape(std::string_view text) {
-  std::string escaped;
-  for (const char c : text) {
-    if (c == '&') {
-      escaped += "&amp;";
-    } else if (c == '<') {
-      escaped += "&lt;";
-    } else if (c == '>') {
-      escaped += "&gt;";
-    } else {
-      escaped += c;
-    }
-  }
-  return escaped;
 }
 
 struct Tick {
@@ -108,7 +94,10 @@ std::vector<Tick> LogTicks(const Axis& axis) {
 
 class SvgWriter {
  public:
-  explicit SvgWriter(const Plot& plot) : plot_(plot) {}
+  explicit SvgWriter(const Plot& plot)
+      : plot_(plot),
+        ink_(plot.themed ? "currentColor" : "#000000"),
+        grid_(plot.themed ? "#8884" : "#e5e5e5") {}
 
   std::string Write() {
     CollectLegend();
@@ -119,11 +108,7 @@ class SvgWriter {
     const int per_row = std::max(1, static_cast<int>((width - kLeft) / kLegendEntry));
     const auto legend_rows = (static_cast<int>(legend_.size()) + per_row - 1) / per_row;
     const double height = rows * kPanelHeight + legend_rows * kLegendRow + 12;
-    out_ = fmt::format(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{0:g}\" height=\"{1:g}\" viewBox=\"0 0 "
-        "{0:g} {1:g}\" font-family=\"Helvetica, Arial, 'Liberation Sans', sans-serif\" "
-        "font-size=\"13\">\n<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n",
-        width, height);
+    out_ = SvgOpening(width, height, plot_.themed);
     for (size_t i = 0; i < plot_.panels.size(); ++i) {
       const auto column = static_cast<int>(i) % columns;
       const auto row = static_cast<int>(i) / columns;
@@ -153,13 +138,14 @@ class SvgWriter {
            (!panel.log_x || point.first > 0) && (!panel.log_y || point.second > 0);
   }
 
-  // An axis from `low` to `high`, with a little air. A linear one starts at 0.
-  static Axis MakeAxis(double low, double high, bool log) {
+  // An axis from `low` to `high`, with a little air. A linear one may start at 0.
+  static Axis MakeAxis(double low, double high, bool log, bool from_zero) {
     if (!(low <= high)) return {log ? 0.1 : 0, 1, log};  // no points at all
     if (log) return {low / 1.3, high * 1.3, true};
-    low = std::min(0.0, low);
-    if (!(high > low)) high = low + 1;
-    return {low, high + (high - low) * 0.04, false};
+    if (from_zero) low = std::min(0.0, low);
+    if (!(high > low)) high = low + (from_zero ? 1 : 0.1 * std::max(1e-9, std::abs(low)));
+    const double air = (high - low) * 0.04;
+    return {from_zero ? low : low - air, high + air, false};
   }
 
   // The axes that hold all points of a panel.
@@ -174,8 +160,17 @@ class SvgWriter {
         y_low = std::min(y_low, point.second);
         y_high = std::max(y_high, point.second);
       }
+      for (size_t i = 0; i < series.ranges.size(); ++i) {
+        const auto& [low, high] = series.ranges[i];
+        if (!IsDrawn(panel, series.points[i]) || !IsDrawn(panel, {series.points[i].first, low})) {
+          continue;
+        }
+        y_low = std::min(y_low, low);
+        y_high = std::max(y_high, high);
+      }
     }
-    return {MakeAxis(x_low, x_high, panel.log_x), MakeAxis(y_low, y_high, panel.log_y)};
+    return {MakeAxis(x_low, x_high, panel.log_x, true),
+            MakeAxis(y_low, y_high, panel.log_y, panel.y_from_zero)};
   }
 
   void Panel(const PlotPanel& panel, double left, double top) {
@@ -198,20 +193,20 @@ class SvgWriter {
   void Frame(const PlotPanel& panel) {
     for (const Tick& tick : x_axis_.log ? LogTicks(x_axis_) : LinearTicks(x_axis_, 8)) {
       const double x = X(tick.value);
-      if (!tick.label.empty()) Line(x, y0_, x, y0_ - height_, "#e5e5e5", 0.8);
-      Line(x, y0_, x, y0_ + (tick.label.empty() ? 3 : 5), "#000000", 1);
+      if (!tick.label.empty()) Line(x, y0_, x, y0_ - height_, grid_, 0.8);
+      Line(x, y0_, x, y0_ + (tick.label.empty() ? 3 : 5), ink_, 1);
       Text(x, y0_ + 20, "middle", "", tick.label);
     }
     for (const Tick& tick : y_axis_.log ? LogTicks(y_axis_) : LinearTicks(y_axis_, 6)) {
       const double y = Y(tick.value);
-      if (!tick.label.empty()) Line(x0_, y, x0_ + width_, y, "#e5e5e5", 0.8);
-      Line(x0_ - (tick.label.empty() ? 3 : 5), y, x0_, y, "#000000", 1);
+      if (!tick.label.empty()) Line(x0_, y, x0_ + width_, y, grid_, 0.8);
+      Line(x0_ - (tick.label.empty() ? 3 : 5), y, x0_, y, ink_, 1);
       Text(x0_ - 9, y + 4.5, "end", "", tick.label);
     }
     out_ += fmt::format(
         "<rect x=\"{:.1f}\" y=\"{:.1f}\" width=\"{:.1f}\" height=\"{:.1f}\" fill=\"none\" "
-        "stroke=\"#000000\"/>\n",
-        x0_, y0_ - height_, width_, height_);
+        "stroke=\"{}\"/>\n",
+        x0_, y0_ - height_, width_, height_, ink_);
     Text(x0_ + width_ / 2, y0_ + 40, "middle", "", panel.x_label);
     const double x = x0_ - kLeft + 16;
     const double y = y0_ - height_ / 2;
@@ -227,8 +222,20 @@ class SvgWriter {
                           Y(point.second));
     }
     Path(series, path);
+    Ranges(panel, series);
     for (const auto& point : series.points) {
       if (IsDrawn(panel, point)) Marker(series, X(point.first), Y(point.second));
+    }
+  }
+
+  // A bar from low to high at each point; what lies below a logarithmic axis ends at its foot.
+  void Ranges(const PlotPanel& panel, const PlotSeries& series) {
+    for (size_t i = 0; i < series.ranges.size(); ++i) {
+      const double x = series.points[i].first;
+      const auto [low, high] = series.ranges[i];
+      if (!IsDrawn(panel, series.points[i]) || !IsDrawn(panel, {x, high})) continue;
+      const double foot = IsDrawn(panel, {x, low}) ? Y(low) : y0_;
+      Line(X(x), foot, X(x), Y(high), ColourOf(series.colour), 1.2);
     }
   }
 
@@ -291,13 +298,15 @@ class SvgWriter {
             const std::string& text) {
     if (text.empty()) return;
     out_ += fmt::format("<text x=\"{:.1f}\" y=\"{:.1f}\" text-anchor=\"{}\"{}{}>{}</text>\n", x, y,
-                        anchor, attributes.empty() ? "" : " ", attributes, Escape(text));
+                        anchor, attributes.empty() ? "" : " ", attributes, SvgEscape(text));
   }
 
   double X(double value) const { return x0_ + x_axis_.At(value) * width_; }
   double Y(double value) const { return y0_ - y_axis_.At(value) * height_; }
 
   const Plot& plot_;
+  const std::string_view ink_;
+  const std::string_view grid_;
   std::vector<const PlotSeries*> legend_;
   std::string out_;
   // Of the panel that is being drawn: its axes, its origin, and its extent.

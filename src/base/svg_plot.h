@@ -23,6 +23,8 @@ struct PlotSeries {
   PlotMarker marker = PlotMarker::kCircle;
   PlotLine line = PlotLine::kSolid;
   bool bold = false;  // drawn thicker, and over the others
+  // Of y, drawn as a bar at each point; empty: none.
+  std::vector<std::pair<double, double>> ranges = {};
 };
 
 struct PlotPanel {
@@ -32,11 +34,13 @@ struct PlotPanel {
   std::vector<PlotSeries> series;
   bool log_x = false;  // x, or y, must be positive then: other points are left out
   bool log_y = false;
+  bool y_from_zero = true;  // a linear y axis starts at 0; else just below the data
 };
 
 struct Plot {
   std::vector<PlotPanel> panels;
-  int columns = 2;  // panels side by side
+  int columns = 2;      // panels side by side
+  bool themed = false;  // takes text colour and background from the page around it
 };
 
 // A complete SVG document.

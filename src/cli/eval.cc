@@ -1,31 +1,25 @@
 // ebb eval: how good is a model, and what does error in its experts do to it?
 #include <chrono>
-#include <filesystem>
 #include <memory>
 
 #include "base/file.h"
 #include "cli/command.h"
 #include "cli/eval_report.h"
 #include "cli/model_options.h"
+#include "cli/task_inputs.h"
 
 namespace ebb {
 namespace {
 
-constexpr char kHeldOut[] = "heldout.jsonl";
-
 struct Options {
   ModelOptions model;
-  std::string task_name;
-  std::string data;
+  TaskOptions task;
   std::string reference;
-  int64_t limit = 0;
   std::vector<std::string> inject;
   std::string items;
-  std::string format = "boxed";
-  std::string positions = "solution";
-  bool no_chat = false;
   std::optional<int64_t> new_tokens;
-  int64_t batch = 32;
+  SamplingOptions sampling;
+  bool inside = false;
   bool json = false;
 };
 
@@ -55,20 +49,6 @@ Result<std::vector<InjectionSpec>> ParseInjections(const Options& options) {
   return specs;
 }
 
-// The file of the task: the one given, or what a model brings along.
-Result<std::string> DataPath(const Options& options, Task task) {
-  if (!options.data.empty()) return options.data;
-  if (task == Task::kGsm8k || task == Task::kMath) {
-    return UsageError("--data", fmt::format("{} needs the file with its problems", TaskName(task)));
-  }
-  const std::filesystem::path model(options.model.model);
-  const auto folder = IsDirectory(model) ? model : model.parent_path();
-  const std::string path = (folder / kHeldOut).string();
-  if (FileExists(path)) return path;
-  return UsageError("--data",
-                    fmt::format("there is no {}: name a file of problems or texts", path));
-}
-
 Status CheckOptions(const Options& options, Task task) {
   EBB_TRY(CheckPrecision(options.model));
   if (task != Task::kKl && !options.reference.empty()) {
@@ -76,6 +56,16 @@ Status CheckOptions(const Options& options, Task task) {
   }
   if (IsLikelihoodTask(task) && options.new_tokens) {
     return UsageError("--new-tokens", "kl and perplexity generate nothing");
+  }
+  if (IsLikelihoodTask(task) && options.sampling.temperature > 0) {
+    return UsageError("--temperature", "kl and perplexity generate nothing");
+  }
+  if (options.sampling.temperature == 0 &&
+      (options.sampling.top_k > 0 || options.sampling.top_p < 1)) {
+    return UsageError("--temperature", "--top-k and --top-p need one above 0");
+  }
+  if (options.inside && task != Task::kKl) {
+    return UsageError("--inside", "only --task kl compares what happens inside");
   }
   return {};
 }
@@ -104,25 +94,12 @@ class Evaluation {
   // Reads everything but the weights, so that mistakes show before the long work.
   Status Prepare() {
     EBB_TRY_ASSIGN(specs_, ParseInjections(options_));
-    EBB_TRY_ASSIGN(header_.data, DataPath(options_, task_));
     EBB_TRY_ASSIGN(cap_, MemoryCap(options_.model));
-    EBB_TRY_ASSIGN(items_, ReadTaskItems(header_.data, task_,
-                                         *AnswerFormatFromName(options_.format), options_.limit));
-    EBB_TRY_ASSIGN(files_, OpenModelFiles(options_.model.model));
-    const ModelConfig& config = files_.source->config();
+    EBB_TRY_ASSIGN(inputs_, ReadTaskInputs(options_.model.model, task_, options_.task));
+    const ModelConfig& config = inputs_.files.source->config();
     for (const InjectionSpec& spec : specs_) {
       const Status status = CheckInjection(spec, config);
       if (!status) return tl::unexpected(ForOption(status.error(), "--inject"));
-    }
-    EBB_TRY_ASSIGN(tokenizer_, LoadTokenizer(files_.source->side_files()));
-    EBB_TRY_ASSIGN(const PromptMaker prompts, PromptMaker::Create(files_.source->side_files(),
-                                                                  *tokenizer_, !options_.no_chat));
-    stops_ = prompts.stops();
-    const bool all_positions = options_.positions == "all";
-    for (const TaskItem& item : items_) {
-      EBB_TRY_ASSIGN(ItemTokens tokens, prompts.Make(item));
-      texts_.push_back(MakeScoredText(item.id, tokens, all_positions, config.max_positions));
-      tokens_.push_back(std::move(tokens));
     }
     if (!options_.items.empty()) {
       EBB_TRY_ASSIGN(AtomicFile file, AtomicFile::Create(options_.items));
@@ -130,32 +107,41 @@ class Evaluation {
     }
     header_.model = options_.model.model;
     header_.task = task_;
+    header_.data = inputs_.data;
     header_.reference = options_.reference;
-    header_.chat = prompts.uses_chat();
-    header_.items = items_.size();
-    accuracy_.batch = options_.batch;
+    header_.chat = inputs_.chat;
+    header_.template_hash = inputs_.template_hash;
+    header_.shots_hash = inputs_.shots_hash;
+    header_.items = inputs_.items.size();
+    header_.sampling = options_.sampling;
+    accuracy_.batch = options_.task.batch;
     accuracy_.new_tokens = options_.new_tokens.value_or(DefaultNewTokens(task_));
+    accuracy_.sampling = options_.sampling;
     return {};
   }
 
   Status OpenEngine() {
+    const ModelConfig& config = inputs_.files.source->config();
     EngineOptions engine;
     engine.memory_cap_bytes = cap_;
+    EBB_TRY_ASSIGN(engine.hot_bytes, HotBytes(options_.model));
     engine.threads = options_.model.threads;
-    engine.limits = LikelihoodLimits(files_.source->config(), texts_, Batch());
+    engine.limits = LikelihoodLimits(config, inputs_.texts, Batch());
     if (!IsLikelihoodTask(task_)) {
       const int64_t longest_text = engine.limits.max_positions;
       EBB_TRY_ASSIGN(engine.limits,
-                     AccuracyLimits(files_.source->config(), items_, tokens_, accuracy_));
+                     AccuracyLimits(config, inputs_.items, inputs_.tokens, accuracy_));
       if (NeedsSelections(specs_)) {
         engine.limits.max_positions = std::max(engine.limits.max_positions, longest_text);
       }
     }
     if (task_ == Task::kKl && options_.reference.empty()) engine.limits.max_sequences *= 2;
     if (!options_.reference.empty()) EBB_TRY(OpenReference(engine));
+    engine.limits.reserved_bytes = InjectedBytes(specs_, config, pool_.threads());
     ProgressBar bar("loading");
     engine.progress = bar.sink();
-    EBB_TRY_ASSIGN(engine_, Engine::Create(std::move(files_), std::move(tokenizer_), engine));
+    EBB_TRY_ASSIGN(engine_,
+                   Engine::Create(std::move(inputs_.files), std::move(inputs_.tokenizer), engine));
     return {};
   }
 
@@ -164,10 +150,11 @@ class Evaluation {
     EBB_TRY_ASSIGN(ModelFiles files, OpenModelFiles(options_.reference));
     EBB_TRY_ASSIGN(std::unique_ptr<Tokenizer> tokenizer, LoadTokenizer(files.source->side_files()));
     const ModelConfig& config = files.source->config();
-    bool same = config.vocab_size == files_.source->config().vocab_size;
-    for (size_t i = 0; i < items_.size() && same; ++i) {
-      for (const std::string* text : {&items_[i].text, &items_[i].question, &items_[i].solution}) {
-        EBB_TRY_ASSIGN(const auto ours, tokenizer_->Encode(*text, false));
+    bool same = config.vocab_size == inputs_.files.source->config().vocab_size;
+    for (size_t i = 0; i < inputs_.items.size() && same; ++i) {
+      const TaskItem& item = inputs_.items[i];
+      for (const std::string* text : {&item.text, &item.question, &item.solution}) {
+        EBB_TRY_ASSIGN(const auto ours, inputs_.tokenizer->Encode(*text, false));
         EBB_TRY_ASSIGN(const auto theirs, tokenizer->Encode(*text, false));
         same = same && ours == theirs;
       }
@@ -192,7 +179,7 @@ class Evaluation {
     if (NeedsSelections(specs_)) {
       ProgressBar bar("counting selections");
       counter.emplace(engine_->config());
-      EBB_TRY(CountSelections(*engine_, texts_, Batch(), &*counter, bar.sink()));
+      EBB_TRY(CountSelections(*engine_, inputs_.texts, Batch(), &*counter, bar.sink()));
     }
     ProgressBar bar("injecting");
     EBB_TRY_ASSIGN(injected_, MakeInjection(*engine_, specs_, counter ? &*counter : nullptr, pool_,
@@ -205,8 +192,13 @@ class Evaluation {
     models.model = engine_.get();
     models.injected = &injected_;
     models.reference = reference_ == nullptr ? engine_.get() : reference_.get();
+    models.inside = options_.inside;
     ProgressBar bar("reading");
-    EBB_TRY_ASSIGN(const KlResult result, EvaluateKl(models, texts_, Batch(), pool_, bar.sink()));
+    EBB_TRY_ASSIGN(const KlResult result,
+                   EvaluateKl(models, inputs_.texts, Batch(), pool_, bar.sink()));
+    if (options_.inside) {
+      EBB_TRY_ASSIGN(header_.inside, SummariseInside(result.inside, engine_->config()));
+    }
     return Report(result);
   }
 
@@ -214,7 +206,7 @@ class Evaluation {
     injected_.Install(*engine_);
     ProgressBar bar("reading");
     EBB_TRY_ASSIGN(const PerplexityResult result,
-                   EvaluatePerplexity(*engine_, texts_, Batch(), pool_, bar.sink()));
+                   EvaluatePerplexity(*engine_, inputs_.texts, Batch(), pool_, bar.sink()));
     return Report(result);
   }
 
@@ -222,7 +214,8 @@ class Evaluation {
     injected_.Install(*engine_);
     ProgressBar bar("answering");
     EBB_TRY_ASSIGN(const AccuracyResult result,
-                   EvaluateAccuracy(*engine_, items_, tokens_, stops_, accuracy_, bar.sink()));
+                   EvaluateAccuracy(*engine_, inputs_.items, inputs_.tokens, inputs_.stops,
+                                    accuracy_, bar.sink()));
     return Report(result);
   }
 
@@ -234,15 +227,17 @@ class Evaluation {
     if (options_.json) {
       OrderedJson json = ToJson(header_, injected_.summaries);
       AddResult(result, &json);
+      if (!header_.inside.empty()) AddInside(header_.inside, &json);
       PrintJson(json);
     } else {
       Print(header_, injected_.summaries);
       Print(result);
+      Print(header_.inside);
     }
     return kExitDone;
   }
 
-  int64_t Batch() const { return std::min(options_.batch, static_cast<int64_t>(items_.size())); }
+  int64_t Batch() const { return inputs_.Batch(options_.task); }
 
   const Options& options_;
   const Task task_;
@@ -250,12 +245,7 @@ class Evaluation {
   ThreadPool pool_;
   std::vector<InjectionSpec> specs_;
   std::optional<uint64_t> cap_;
-  std::vector<TaskItem> items_;
-  std::vector<ItemTokens> tokens_;
-  std::vector<ScoredText> texts_;
-  std::vector<std::string> stops_;
-  ModelFiles files_;
-  std::unique_ptr<Tokenizer> tokenizer_;
+  TaskInputs inputs_;
   std::optional<AtomicFile> rows_file_;  // --items
   EvalHeader header_;
   AccuracyOptions accuracy_;
@@ -265,7 +255,7 @@ class Evaluation {
 };
 
 Result<int> Run(const Options& options) {
-  const auto task = TaskFromName(options.task_name);
+  const auto task = TaskFromName(options.task.task_name);
   if (!task) return tl::unexpected(ForOption(task.error(), "--task"));
   EBB_TRY(CheckOptions(options, *task));
   return Evaluation(options, *task).Run();
@@ -279,23 +269,20 @@ void AddEval(CLI::App& app, CommandBody& body) {
   const auto options = std::make_shared<Options>();
   AddModelOptions(*command, &options->model);
   command
-      ->add_option("--task", options->task_name,
+      ->add_option("--task", options->task.task_name,
                    "kl, perplexity, gsm8k, math, or arith (the shipped model's)")
       ->required()
       ->type_name("TASK");
+  AddTaskOptions(*command, &options->task);
   command
-      ->add_option(
-          "--data", options->data,
-          "Problems or texts, one object a line (default: heldout.jsonl next to the model)")
-      ->type_name("FILE");
+      ->add_option("--positions", options->task.positions,
+                   "kl, perplexity: score the solution's tokens, or all, the prompt's too")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"solution", "all"}));
   command
       ->add_option("--reference", options->reference,
                    "kl: the model to compare with (default: the same without injection)")
       ->type_name("MODEL");
-  command->add_option("--limit", options->limit, "Only the first N items; 0: all")
-      ->capture_default_str()
-      ->check(CLI::NonNegativeNumber)
-      ->type_name("N");
   command
       ->add_option("--inject", options->inject,
                    "Put error into experts: CODEC,BOUND[,layers=..][,experts=..][,seed=N], as in "
@@ -303,27 +290,15 @@ void AddEval(CLI::App& app, CommandBody& body) {
                    "once, then each acts on what those before it left")
       ->type_name("SPEC")
       ->allow_extra_args(false);
+  command->add_flag("--inside", options->inside,
+                    "kl: drift, router flips and the injected experts' share, layer by layer");
   command->add_option("--items", options->items, "Write a row an item here")
       ->type_name("OUT.jsonl");
-  command
-      ->add_option("--format", options->format,
-                   "How answers are asked for, where a problem does not say it")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"boxed", "hash", "json"}));
-  command
-      ->add_option("--positions", options->positions,
-                   "kl, perplexity: score the solution's tokens, or all, the prompt's too")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"solution", "all"}));
-  command->add_flag("--no-chat", options->no_chat,
-                    "Ask with \"Question: .. Answer:\" even if the model has a chat template");
   command
       ->add_option("-n,--new-tokens", options->new_tokens,
                    "At most so many tokens an answer (default: arith 160, gsm8k 512, math 1024)")
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 30));
-  command->add_option("--batch", options->batch, "Items at once; does not change results")
-      ->capture_default_str()
-      ->check(CLI::Range(int64_t{1}, int64_t{4096}));
+  AddSamplingOptions(*command, &options->sampling);
   AddJsonFlag(*command, &options->json);
   command->callback([options, &body] { body = [options] { return Run(*options); }; });
 }

@@ -16,6 +16,10 @@ OrderedJson Optional(const std::optional<double>& value) {
   return value ? FiniteOrNull(*value) : OrderedJson(nullptr);
 }
 
+OrderedJson TextOrNull(const std::string& text) {
+  return text.empty() ? OrderedJson(nullptr) : OrderedJson(text);
+}
+
 void PrintEstimate(const char* what, const char* format, const Estimate& estimate) {
   const auto number = [&](double value) { return fmt::format(fmt::runtime(format), value); };
   fmt::print("{:<42}{}  [{}, {}]\n", what, number(estimate.value), number(estimate.interval.low),
@@ -51,6 +55,8 @@ OrderedJson ItemRow(const ItemRecord& item) {
   row["truncated"] = item.truncated;
   row["empty"] = item.empty;
   row["looping"] = item.looping;
+  row["failure"] = nullptr;
+  if (item.failure != Failure::kNone) row["failure"] = FailureName(item.failure);
   return row;
 }
 
@@ -65,6 +71,14 @@ OrderedJson ToJson(const EvalHeader& header, std::span<const InjectionSummary> i
     json["reference"] = header.reference.empty() ? header.model : header.reference;
   }
   json["chat"] = header.chat;
+  json["template_hash"] = TextOrNull(header.template_hash);
+  json["shots_hash"] = TextOrNull(header.shots_hash);
+  if (!IsLikelihoodTask(header.task)) {
+    json["temperature"] = header.sampling.temperature;
+    json["top_k"] = header.sampling.top_k;
+    json["top_p"] = header.sampling.top_p;
+    json["seed"] = header.sampling.seed;
+  }
   json["items"] = header.items;
   json["injections"] = OrderedJson::array();
   for (const InjectionSummary& injection : injections) {
@@ -87,8 +101,8 @@ OrderedJson ToJson(const EvalHeader& header, std::span<const InjectionSummary> i
 void AddResult(const KlResult& result, OrderedJson* json) {
   (*json)["tokens"] = result.tokens;
   AddEstimate("mean_kl", result.mean_kl, json);
-  (*json)["median_kl"] = FiniteOrNull(result.median_kl);
-  (*json)["p99_kl"] = FiniteOrNull(result.p99_kl);
+  AddEstimate("median_kl", result.median_kl, json);
+  AddEstimate("p99_kl", result.p99_kl, json);
   (*json)["max_kl"] = FiniteOrNull(result.max_kl);
   AddEstimate("top1_agreement", result.top1_agreement, json);
 }
@@ -106,7 +120,32 @@ void AddResult(const AccuracyResult& result, OrderedJson* json) {
   (*json)["truncated"] = result.truncated;
   (*json)["empty"] = result.empty;
   (*json)["looping"] = result.looping;
+  OrderedJson failures;
+  for (int kind = 1; kind < kFailureKinds; ++kind) {
+    failures[std::string(FailureName(static_cast<Failure>(kind)))] =
+        result.failures[static_cast<size_t>(kind)];
+  }
+  (*json)["failures"] = std::move(failures);
   (*json)["new_tokens"] = result.new_tokens;
+}
+
+void AddInside(std::span<const InsideLayer> layers, OrderedJson* json) {
+  OrderedJson& rows = (*json)["inside"] = OrderedJson::array();
+  for (const InsideLayer& layer : layers) {
+    OrderedJson row;
+    row["layer"] = layer.layer.value;
+    AddEstimate("drift", layer.drift, &row);
+    if (layer.has_experts) {
+      AddEstimate("router_flips", layer.flips, &row);
+      AddEstimate("carried", layer.carried, &row);
+    } else {
+      for (const char* key :
+           {"router_flips", "router_flips_interval", "carried", "carried_interval"}) {
+        row[key] = nullptr;
+      }
+    }
+    rows.push_back(std::move(row));
+  }
 }
 
 void Print(const EvalHeader& header, std::span<const InjectionSummary> injections) {
@@ -128,8 +167,9 @@ void Print(const EvalHeader& header, std::span<const InjectionSummary> injection
 
 void Print(const KlResult& result) {
   PrintEstimate("mean KL divergence (nats a token)", "{:.6g}", result.mean_kl);
-  fmt::print("{:<42}{:.6g}, {:.6g}, {:.6g}\n", "median, 99th percentile, largest", result.median_kl,
-             result.p99_kl, result.max_kl);
+  PrintEstimate("median", "{:.6g}", result.median_kl);
+  PrintEstimate("99th percentile", "{:.6g}", result.p99_kl);
+  fmt::print("{:<42}{:.6g}\n", "largest", result.max_kl);
   PrintEstimate("top-1 agreement", "{:.4f}", result.top1_agreement);
   fmt::print("{} tokens scored; intervals: 95 %, by item\n", result.tokens);
 }
@@ -145,6 +185,26 @@ void Print(const AccuracyResult& result) {
   PrintEstimate("in the format", "{:.4f}", result.format_rate);
   fmt::print("{} truncated, {} empty, {} looping; intervals: 95 %\n", result.truncated,
              result.empty, result.looping);
+  std::string failures;
+  for (int kind = 1; kind < kFailureKinds; ++kind) {
+    failures +=
+        fmt::format("{}{} {}", kind == 1 ? "" : ", ", result.failures[static_cast<size_t>(kind)],
+                    FailureName(static_cast<Failure>(kind)));
+  }
+  fmt::print("failures: {}\n", failures);
+}
+
+void Print(std::span<const InsideLayer> layers) {
+  if (layers.empty()) return;
+  fmt::print("{:>5} {:>28} {:>28} {:>28}\n", "layer", "drift", "router flips", "carried");
+  const auto text = [](const Estimate& e) {
+    return fmt::format("{:.5f} [{:.5f}, {:.5f}]", e.value, e.interval.low, e.interval.high);
+  };
+  for (const InsideLayer& layer : layers) {
+    fmt::print("{:>5} {:>28} {:>28} {:>28}\n", layer.layer.value, text(layer.drift),
+               layer.has_experts ? text(layer.flips) : "-",
+               layer.has_experts ? text(layer.carried) : "-");
+  }
 }
 
 std::vector<OrderedJson> ItemRows(const KlResult& result) {

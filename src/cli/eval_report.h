@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "eval/accuracy.h"
 #include "eval/injection.h"
+#include "eval/inside.h"
 #include "eval/likelihood.h"
 
 namespace ebb {
@@ -21,6 +22,10 @@ struct EvalHeader {
   std::string data;
   std::string reference;  // kl only; empty: the model without injection
   bool chat = false;
+  std::string template_hash;  // of --template and --shots; empty: not given
+  std::string shots_hash;
+  SamplingOptions sampling;         // accuracy tasks
+  std::vector<InsideLayer> inside;  // if it was asked for
   size_t items = 0;
   double seconds = 0;
 };
@@ -31,7 +36,10 @@ void AddResult(const KlResult& result, OrderedJson* json);
 void AddResult(const PerplexityResult& result, OrderedJson* json);
 void AddResult(const AccuracyResult& result, OrderedJson* json);
 
+void AddInside(std::span<const InsideLayer> layers, OrderedJson* json);
+
 void Print(const EvalHeader& header, std::span<const InjectionSummary> injections);
+void Print(std::span<const InsideLayer> layers);
 void Print(const KlResult& result);
 void Print(const PerplexityResult& result);
 void Print(const AccuracyResult& result);

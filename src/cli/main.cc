@@ -26,6 +26,9 @@ int Run(int argc, char** argv) {
   AddCodec(app, body);
   AddGrade(app, body);
   AddEval(app, body);
+  AddRouter(app, body);
+  AddPlan(app, body);
+  AddStudy(app, body);
   AddBench(app, body);
   CLI::App* help = app.add_subcommand("help", "Print this help");
   help->callback([&] {

@@ -26,6 +26,22 @@ void AddModelOptions(CLI::App& command, ModelOptions* options) {
   AddThreadsOption(command, &options->threads);
 }
 
+void AddSamplingOptions(CLI::App& command, SamplingOptions* options) {
+  command.add_option("--temperature", options->temperature, "0: always the most likely token")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 100.0));
+  command
+      .add_option("--top-k", options->top_k, "Sample of the K most likely tokens only; 0: of all")
+      ->capture_default_str()
+      ->check(CLI::NonNegativeNumber);
+  command
+      .add_option("--top-p", options->top_p,
+                  "Sample of the fewest tokens with this probability together")
+      ->capture_default_str()
+      ->check(CLI::Range(0.0, 1.0));
+  command.add_option("--seed", options->seed, "Of sampling")->capture_default_str();
+}
+
 namespace {
 
 Result<std::optional<uint64_t>> SizeOf(const std::string& text, const char* option) {

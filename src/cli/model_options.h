@@ -7,6 +7,7 @@
 #include <string>
 
 #include "engine/engine.h"
+#include "engine/sampler.h"
 
 namespace ebb {
 
@@ -19,6 +20,9 @@ struct ModelOptions {
 };
 
 void AddModelOptions(CLI::App& command, ModelOptions* options);
+
+// --temperature, --top-k, --top-p, --seed.
+void AddSamplingOptions(CLI::App& command, SamplingOptions* options);
 
 // The cap in bytes, or none.
 [[nodiscard]] Result<std::optional<uint64_t>> MemoryCap(const ModelOptions& options);

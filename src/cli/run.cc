@@ -200,22 +200,7 @@ void AddRun(CLI::App& app, CommandBody& body) {
   command->add_option("-n,--new-tokens", options->new_tokens, "Generate at most so many tokens")
       ->capture_default_str()
       ->check(CLI::Range(int64_t{1}, int64_t{1} << 30));
-  command
-      ->add_option("--temperature", options->sampling.temperature,
-                   "0: always the most likely token")
-      ->capture_default_str()
-      ->check(CLI::Range(0.0, 100.0));
-  command
-      ->add_option("--top-k", options->sampling.top_k,
-                   "Sample of the K most likely tokens only; 0: of all")
-      ->capture_default_str()
-      ->check(CLI::NonNegativeNumber);
-  command
-      ->add_option("--top-p", options->sampling.top_p,
-                   "Sample of the fewest tokens with this probability together")
-      ->capture_default_str()
-      ->check(CLI::Range(0.0, 1.0));
-  command->add_option("--seed", options->sampling.seed, "Of sampling")->capture_default_str();
+  AddSamplingOptions(*command, &options->sampling);
   command->add_option("--stop", options->stops, "End before this text; may be given more than once")
       ->type_name("TEXT");
   command

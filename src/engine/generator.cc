@@ -185,6 +185,8 @@ size_t Generator::ended() const {
       std::count_if(runs_.begin(), runs_.end(), [](const auto& run) { return run->ended(); }));
 }
 
+bool Generator::has_ended(size_t id) const { return runs_[id]->ended(); }
+
 const Generation& Generator::result(size_t id) const {
   EBB_CHECK(runs_[id]->ended());
   return runs_[id]->generation();

@@ -56,8 +56,9 @@ class Generator {
   // Lets every running request gain one token (or read its prompt). False when all have ended.
   [[nodiscard]] Result<bool> RunStep();
 
-  // How many requests have ended.
+  // How many requests have ended, and whether one has.
   [[nodiscard]] size_t ended() const;
+  [[nodiscard]] bool has_ended(size_t id) const;
 
   // Of a request that has ended.
   [[nodiscard]] const Generation& result(size_t id) const;

@@ -40,6 +40,7 @@ class Planner {
     const KvLayout layout(files.source->config());
     plan_.kv_bytes =
         layout.BytesFor(limits.max_positions) * static_cast<uint64_t>(limits.max_sequences);
+    plan_.reserved_bytes = limits.reserved_bytes;
     plan_.batch.max_positions = limits.max_positions;
     plan_.batch.max_output_rows = limits.max_output_rows;
     if (files.packed == nullptr) return;
@@ -147,12 +148,12 @@ class Planner {
 std::string MemoryPlan::ToString() const {
   return fmt::format(
       "weights {}{}, files and tokenizer {}, buffers {}, KV cache {}, decoded experts {}, cached "
-      "experts {}{}",
+      "experts {}{}{}",
       FormatSize(weights_bytes), matrix_form == MatrixForm::kCodes ? " (compute-ready)" : "",
       FormatSize(files_bytes), FormatSize(decoder_bytes), FormatSize(kv_bytes),
       FormatSize(slots_bytes), FormatSize(cache_bytes),
-      hot_experts > 0 ? fmt::format(", {} hot experts {}", hot_experts, FormatSize(hot_bytes))
-                      : "");
+      hot_experts > 0 ? fmt::format(", {} hot experts {}", hot_experts, FormatSize(hot_bytes)) : "",
+      reserved_bytes > 0 ? ", replaced experts " + FormatSize(reserved_bytes) : "");
 }
 
 Result<MemoryPlan> PlanMemory(const ModelFiles& files, uint64_t tokenizer_bytes,

@@ -18,6 +18,7 @@ struct EngineLimits {
   int64_t max_sequences = 1;    // at once
   int64_t max_output_rows = 1;  // rows of one step that want logits
   int64_t max_rows = 256;       // rows of one step, if memory allows
+  uint64_t reserved_bytes = 0;  // of the cap: for what the caller holds, as replaced experts
 };
 
 struct MemoryPlan {
@@ -29,7 +30,8 @@ struct MemoryPlan {
   uint64_t slots_bytes = 0;                        // decoded experts, those in use only
   uint64_t cache_bytes =
       0;  // encoded experts; all of them for a checkpoint, which cannot do with fewer
-  uint64_t hot_bytes = 0;  // experts that are kept decoded
+  uint64_t reserved_bytes = 0;  // EngineLimits'
+  uint64_t hot_bytes = 0;       // experts that are kept decoded
   uint64_t hot_experts = 0;
   uint64_t token_experts_bytes = 0;  // what the experts of one token take in the cache
   BatchLimits batch;
@@ -38,7 +40,7 @@ struct MemoryPlan {
 
   uint64_t total_bytes() const {
     return weights_bytes + files_bytes + decoder_bytes + kv_bytes + slots_bytes + cache_bytes +
-           hot_bytes;
+           hot_bytes + reserved_bytes;
   }
   // "weights 1.2 GiB, KV cache 64 MiB, ...".
   std::string ToString() const;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/hash.h"
+
 namespace ebb {
 namespace {
 
@@ -27,6 +29,8 @@ ItemRecord MakeRecord(const Engine& engine, const TaskItem& item, const ItemToke
     ids = ids.first(ids.size() - 1);
   }
   record.looping = IsLooping(ids);
+  record.failure = ClassifyFailure(record.grade.equal, record.grade.ica, record.empty,
+                                   record.looping, record.truncated);
   return record;
 }
 
@@ -51,6 +55,7 @@ Status Summarise(AccuracyResult* result) {
     result->truncated += item.truncated ? 1 : 0;
     result->empty += item.empty ? 1 : 0;
     result->looping += item.looping ? 1 : 0;
+    ++result->failures[static_cast<size_t>(item.failure)];
     result->new_tokens += item.new_tokens;
   }
   const auto items = static_cast<int64_t>(result->items.size());
@@ -61,6 +66,37 @@ Status Summarise(AccuracyResult* result) {
 }
 
 }  // namespace
+
+std::string_view FailureName(Failure failure) {
+  switch (failure) {
+    case Failure::kNone:
+      return "none";
+    case Failure::kSilence:
+      return "silence";
+    case Failure::kLooping:
+      return "looping";
+    case Failure::kTruncated:
+      return "truncated";
+    case Failure::kFormatViolation:
+      return "format_violation";
+    case Failure::kReasoningCollapse:
+      return "reasoning_collapse";
+  }
+  return "";
+}
+
+Failure ClassifyFailure(bool pia, bool ica, bool empty, bool looping, bool truncated) {
+  if (ica) return Failure::kNone;
+  if (empty) return Failure::kSilence;
+  if (looping) return Failure::kLooping;
+  if (truncated) return Failure::kTruncated;
+  return pia ? Failure::kFormatViolation : Failure::kReasoningCollapse;
+}
+
+uint64_t ItemSeed(uint64_t seed, std::string_view id) {
+  const std::string place = fmt::format("{}/{}", seed, id);
+  return Xxh3(std::as_bytes(std::span(place.data(), place.size())));
+}
 
 bool IsLooping(std::span<const int32_t> tokens) {
   for (size_t block = 1; block <= kMaxBlock; ++block) {
@@ -99,7 +135,7 @@ Result<AccuracyResult> EvaluateAccuracy(Engine& engine, std::span<const TaskItem
                                         std::span<const ItemTokens> tokens,
                                         const std::vector<std::string>& stops,
                                         const AccuracyOptions& options,
-                                        const ProgressSink& progress) {
+                                        const ProgressSink& progress, const ItemSink& on_item) {
   EBB_TRY_ASSIGN(const std::vector<GoldAnswer> gold, ReadGold(items));
   Generator generator(engine, std::min(options.batch, static_cast<int64_t>(items.size())));
   AccuracyResult result;
@@ -108,21 +144,28 @@ Result<AccuracyResult> EvaluateAccuracy(Engine& engine, std::span<const TaskItem
     request.prompt = tokens[i].prompt_ids;
     request.max_new_tokens = options.new_tokens;
     request.stops = stops;
+    request.sampling = options.sampling;
+    request.sampling.seed = ItemSeed(options.sampling.seed, items[i].id);
     const auto submitted = generator.Submit(std::move(request));
     if (!submitted) return tl::unexpected(Error(submitted.error()).In("item " + items[i].id));
   }
+  result.items.resize(items.size());
+  std::vector<uint8_t> recorded(items.size());
   for (bool running = true; running;) {
     EBB_TRY_ASSIGN(running, generator.RunStep());
+    for (size_t i = 0; i < items.size(); ++i) {
+      if (recorded[i] != 0 || !generator.has_ended(i)) continue;
+      recorded[i] = 1;
+      const Generation& generation = generator.result(i);
+      if (generation.finish_reason == FinishReason::kError) {
+        return tl::unexpected(Error(generation.error).In("item " + items[i].id));
+      }
+      result.items[i] = MakeRecord(engine, items[i], tokens[i], gold[i], generation);
+      if (on_item) EBB_TRY(on_item(i, result.items[i]));
+    }
     if (progress) {
       progress({static_cast<uint64_t>(generator.ended()), static_cast<uint64_t>(items.size())});
     }
-  }
-  for (size_t i = 0; i < items.size(); ++i) {
-    const Generation& generation = generator.result(i);
-    if (generation.finish_reason == FinishReason::kError) {
-      return tl::unexpected(Error(generation.error).In("item " + items[i].id));
-    }
-    result.items.push_back(MakeRecord(engine, items[i], tokens[i], gold[i], generation));
   }
   EBB_TRY(Summarise(&result));
   return result;

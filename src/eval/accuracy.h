@@ -1,10 +1,12 @@
-// How many problems a model answers right: greedy generation, many items in one engine, each
-// graded.
+// How many problems a model answers right: many items generate in one engine, and each is graded.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/progress.h"
@@ -18,7 +20,22 @@ namespace ebb {
 struct AccuracyOptions {
   int64_t new_tokens = 256;  // at most, of one item
   int64_t batch = 32;        // items at once; does not change results
+  // Each item has random numbers of its own, from this seed and its id.
+  SamplingOptions sampling;
 };
+
+// How an output failed that is not right by ICA: the first that fits.
+enum class Failure : uint8_t {
+  kNone,               // it is right
+  kSilence,            // nothing but white space
+  kLooping,            // IsLooping
+  kTruncated,          // ended by new_tokens or the context
+  kFormatViolation,    // PIA right, ICA wrong
+  kReasoningCollapse,  // both wrong
+};
+inline constexpr int kFailureKinds = 6;
+[[nodiscard]] std::string_view FailureName(Failure failure);
+[[nodiscard]] Failure ClassifyFailure(bool pia, bool ica, bool empty, bool looping, bool truncated);
 
 // What became of one item.
 struct ItemRecord {
@@ -32,6 +49,7 @@ struct ItemRecord {
   bool truncated = false;  // ended by new_tokens or the context
   bool empty = false;      // nothing but white space
   bool looping = false;    // IsLooping
+  Failure failure = Failure::kNone;
 };
 
 struct AccuracyResult {
@@ -41,7 +59,8 @@ struct AccuracyResult {
   int64_t truncated = 0;
   int64_t empty = 0;
   int64_t looping = 0;
-  int64_t new_tokens = 0;  // of all items
+  std::array<int64_t, kFailureKinds> failures{};  // items, by Failure
+  int64_t new_tokens = 0;                         // of all items
   std::vector<ItemRecord> items;
 };
 
@@ -56,13 +75,17 @@ struct AccuracyResult {
                                                   std::span<const ItemTokens> tokens,
                                                   const AccuracyOptions& options);
 
-// `tokens` are those of the items, in order. Always the most likely token; an item that cannot be
+// The seed of an item's random numbers.
+[[nodiscard]] uint64_t ItemSeed(uint64_t seed, std::string_view id);
+
+// `tokens` are those of the items, in order. An item that cannot be
 // computed ends the evaluation with its error.
-[[nodiscard]] Result<AccuracyResult> EvaluateAccuracy(Engine& engine,
-                                                      std::span<const TaskItem> items,
-                                                      std::span<const ItemTokens> tokens,
-                                                      const std::vector<std::string>& stops,
-                                                      const AccuracyOptions& options,
-                                                      const ProgressSink& progress = {});
+// `on_item` (may be empty) gets each item's number and record as soon as it has ended, before any
+// later error; an error of its own ends the evaluation.
+using ItemSink = std::function<Status(size_t item, const ItemRecord& record)>;
+[[nodiscard]] Result<AccuracyResult> EvaluateAccuracy(
+    Engine& engine, std::span<const TaskItem> items, std::span<const ItemTokens> tokens,
+    const std::vector<std::string>& stops, const AccuracyOptions& options,
+    const ProgressSink& progress = {}, const ItemSink& on_item = {});
 
 }  // namespace ebb

@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <mutex>
 #include <numeric>
+#include <set>
 
 #include "peers/codecs.h"
 
@@ -169,6 +169,38 @@ std::vector<ExpertKey> ChooseExperts(const InjectionSpec& spec, const ModelConfi
   }
   std::sort(keys.begin(), keys.end());
   return keys;
+}
+
+uint64_t InjectedBytes(std::span<const InjectionSpec> specs, const ModelConfig& config,
+                       int threads) {
+  std::set<ExpertKey> named;
+  std::map<LayerId, uint64_t> counted;  // experts that are chosen by count, of a layer
+  uint64_t largest = 0;                 // injection
+  for (const InjectionSpec& spec : specs) {
+    InjectionSpec all = spec;
+    if (spec.experts.kind == ExpertSelection::Kind::kTop) {
+      all.experts = {ExpertSelection::Kind::kIds, {0}, 0};
+      const std::vector<ExpertKey> one_a_layer = ChooseExperts(all, config, nullptr);
+      const auto count = static_cast<uint64_t>(spec.experts.count);
+      for (const ExpertKey& key : one_a_layer) counted[key.layer] += count;
+      largest = std::max(largest, count * one_a_layer.size());
+      continue;
+    }
+    const std::vector<ExpertKey> keys = ChooseExperts(all, config, nullptr);
+    named.insert(keys.begin(), keys.end());
+    largest = std::max<uint64_t>(largest, keys.size());
+  }
+  std::map<LayerId, uint64_t> of_layer = counted;
+  for (const ExpertKey& key : named) ++of_layer[key.layer];
+  uint64_t experts = 0;
+  for (const auto& [layer, count] : of_layer) {
+    experts += std::min(count, static_cast<uint64_t>(config.moe.num_experts));
+  }
+  if (specs.size() > 1) experts += largest;
+  // A thread at work holds an expert as it was, and one matrix coded and decoded.
+  if (experts > 0) experts += 2 * static_cast<uint64_t>(threads);
+  return experts * 3 * sizeof(float) * static_cast<uint64_t>(config.hidden_size) *
+         static_cast<uint64_t>(config.moe.intermediate_size);
 }
 
 Result<InjectedWeights> InjectIntoExpert(const InjectionSpec& spec, ExpertKey key,

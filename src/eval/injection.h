@@ -49,6 +49,13 @@ struct InjectedExperts {
                                                    const ModelConfig& config,
                                                    const SelectionCounter* selections);
 
+// What MakeInjection will hold at most, in bytes: the experts' weights as float32, those that an
+// injection replaces beside their successors, and the scratch memory of `threads` threads. Nothing
+// needs to be counted for it: experts chosen by count are taken to be those that no other injection
+// chooses. The specifications must have passed CheckInjection.
+[[nodiscard]] uint64_t InjectedBytes(std::span<const InjectionSpec> specs,
+                                     const ModelConfig& config, int threads);
+
 // The weights of an expert after one injection. gate, up and down are arrays of their own under one
 // bound, relative to the mean magnitude of all three; each has its own random numbers, from the
 // seed, layer, expert and matrix. A codec that cannot code the weights is an error.

@@ -1,110 +1,20 @@
 #include "eval/likelihood.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
+#include <optional>
 
+#include "eval/text_reader.h"
 #include "stats/bootstrap.h"
 
 namespace ebb {
 namespace {
 
-constexpr int64_t kMaxLogitsBytes = int64_t{64} << 20;  // of one pass
-constexpr size_t kMaxPassRows = 256;
-
-size_t PassRows(const ModelConfig& config) {
-  const int64_t row_bytes = config.vocab_size * static_cast<int64_t>(sizeof(float));
-  return std::clamp<size_t>(static_cast<size_t>(kMaxLogitsBytes / row_bytes), 1, kMaxPassRows);
-}
-
 size_t ArgMax(std::span<const float> logits) {
   return static_cast<size_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
 }
-
-// Tokens [begin, end) of text `text` of a group, whose logits are wanted; the first of them becomes
-// row `row` of the pass.
-struct Piece {
-  size_t text = 0;
-  size_t begin = 0;
-  size_t end = 0;
-  size_t row = 0;
-};
-using Pass = std::vector<Piece>;
-
-// Cuts a group of texts into passes of at most `rows` rows with logits.
-std::vector<Pass> CutIntoPasses(std::span<const ScoredText> texts, size_t rows) {
-  std::vector<Pass> passes;
-  size_t used = rows;
-  for (size_t t = 0; t < texts.size(); ++t) {
-    if (texts[t].scored() == 0) continue;
-    const size_t last = texts[t].tokens.size() - 1;  // its own distribution predicts nothing
-    for (size_t begin = texts[t].first_scored - 1; begin < last;) {
-      if (used == rows) {
-        passes.emplace_back();
-        used = 0;
-      }
-      const size_t end = std::min(last, begin + rows - used);
-      passes.back().push_back({t, begin, end, used});
-      used += end - begin;
-      begin = end;
-    }
-  }
-  return passes;
-}
-
-// A group of texts on its way through one engine.
-class GroupReader {
- public:
-  GroupReader(Engine& engine, std::span<const ScoredText> texts) : engine_(engine), texts_(texts) {
-    for (size_t t = 0; t < texts.size(); ++t) sequences_.push_back(engine.NewSequence());
-  }
-
-  // The tokens before those whose logits are wanted.
-  Status ReadPrompts() {
-    std::vector<StepInput> inputs;
-    std::vector<size_t> origins;
-    for (size_t t = 0; t < texts_.size(); ++t) {
-      if (texts_[t].scored() == 0 || texts_[t].first_scored < 2) continue;
-      const auto tokens = std::span(texts_[t].tokens).first(texts_[t].first_scored - 1);
-      inputs.push_back({sequences_[t].get(), tokens, WantedLogits::kNone});
-      origins.push_back(t);
-    }
-    if (inputs.empty()) return {};
-    return Step(inputs, origins, [](size_t, size_t, std::span<const float>) {});
-  }
-
-  // Fills `logits`, [rows of the pass, vocab].
-  Status Read(const Pass& pass, std::vector<float>* logits) {
-    const auto vocab = static_cast<size_t>(engine_.config().vocab_size);
-    std::vector<StepInput> inputs;
-    std::vector<size_t> origins;
-    for (const Piece& piece : pass) {
-      const auto tokens =
-          std::span(texts_[piece.text].tokens).subspan(piece.begin, piece.end - piece.begin);
-      inputs.push_back({sequences_[piece.text].get(), tokens, WantedLogits::kAll});
-      origins.push_back(piece.text);
-    }
-    logits->resize((pass.back().row + pass.back().end - pass.back().begin) * vocab);
-    return Step(inputs, origins, [&](size_t input, size_t token, std::span<const float> row) {
-      std::copy(row.begin(), row.end(),
-                logits->begin() + static_cast<std::ptrdiff_t>((pass[input].row + token) * vocab));
-    });
-  }
-
- private:
-  Status Step(std::span<const StepInput> inputs, std::span<const size_t> origins,
-              const LogitsSink& sink) {
-    EBB_TRY_ASSIGN(const std::vector<Status> results, engine_.Step(inputs, sink));
-    for (size_t i = 0; i < results.size(); ++i) {
-      if (!results[i]) return tl::unexpected(Error(results[i].error()).In(texts_[origins[i]].id));
-    }
-    return {};
-  }
-
-  Engine& engine_;
-  std::span<const ScoredText> texts_;
-  std::vector<std::unique_ptr<Sequence>> sequences_;
-};
 
 // What one scored token gives.
 struct TokenScore {
@@ -126,18 +36,26 @@ TokenScore Score(std::span<const float> p, std::span<const float> q, int32_t tar
   return score;
 }
 
-// Scores the rows of a pass and adds them up in order.
-Status AddPass(const Pass& pass, std::span<const ScoredText> texts, std::span<const float> p,
-               std::span<const float> q, size_t vocab, const ThreadPool& pool,
-               std::span<LikelihoodItem> items, std::vector<double>* kls) {
-  const size_t rows = q.size() / vocab;
-  std::vector<int32_t> targets;
+// The text of each row of a pass.
+std::vector<size_t> OriginsOf(const TextPass& pass) {
   std::vector<size_t> origins;
-  for (const Piece& piece : pass) {
-    for (size_t i = piece.begin; i < piece.end; ++i) {
-      targets.push_back(texts[piece.text].tokens[i + 1]);
-      origins.push_back(piece.text);
-    }
+  for (const TextPiece& piece : pass) {
+    origins.insert(origins.end(), piece.end - piece.begin, piece.text);
+  }
+  return origins;
+}
+
+// Scores the rows of a pass and adds them up in order.
+Status AddPass(const TextPass& pass, std::span<const ScoredText> texts, std::span<const float> p,
+               std::span<const float> q, size_t vocab, const ThreadPool& pool,
+               std::span<LikelihoodItem> items) {
+  const size_t rows = q.size() / vocab;
+  const std::vector<size_t> origins = OriginsOf(pass);
+  std::vector<int32_t> targets;
+  for (const TextPiece& piece : pass) {
+    const auto& tokens = texts[piece.text].tokens;
+    targets.insert(targets.end(), tokens.begin() + static_cast<std::ptrdiff_t>(piece.begin) + 1,
+                   tokens.begin() + static_cast<std::ptrdiff_t>(piece.end) + 1);
   }
   std::vector<TokenScore> scores(rows);
   pool.ParallelFor(rows, 1, [&](size_t begin, size_t end) {
@@ -156,19 +74,7 @@ Status AddPass(const Pass& pass, std::span<const ScoredText> texts, std::span<co
     item.sum_kl += scores[r].kl;
     item.sum_nll += scores[r].nll;
     item.agreements += scores[r].agrees ? 1 : 0;
-    kls->push_back(scores[r].kl);
-  }
-  return {};
-}
-
-// Calls body(first, count) for groups of at most `batch` texts.
-template <typename Body>
-Status ForGroups(size_t texts, int64_t batch, const ProgressSink& progress, const Body& body) {
-  for (size_t first = 0; first < texts;) {
-    const size_t count = std::min(texts - first, static_cast<size_t>(batch));
-    EBB_TRY(body(first, count));
-    first += count;
-    if (progress) progress({first, texts});
+    if (!p.empty()) item.kls.push_back(static_cast<float>(scores[r].kl));
   }
   return {};
 }
@@ -195,6 +101,104 @@ Result<Estimate> MeanOverTokens(std::span<const LikelihoodItem> items, const Sum
   }
   return BootstrapRatio(sums, tokens);
 }
+
+// Takes groups of texts through both models, pass by pass.
+class KlPasses {
+ public:
+  KlPasses(const KlModels& models, const ThreadPool& pool) : models_(models), pool_(pool) {}
+
+  Status Start(std::span<const ScoredText> texts) {
+    const ModelConfig& model = models_.model->config();
+    const ModelConfig& reference = models_.reference->config();
+    if (reference.vocab_size != model.vocab_size) {
+      return MakeError(ErrorCode::kInvalidArgument, "reference",
+                       "its vocabulary has {} tokens, the model's {}", reference.vocab_size,
+                       model.vocab_size);
+    }
+    items_ = EmptyItems(texts);
+    if (!models_.inside) return {};
+    EBB_TRY(InsideMeter::CheckShapes(model, reference));
+    meter_.emplace(model, ChangedExperts());
+    for (const ScoredText& text : texts) {
+      inside_.push_back({text.id, 0, {static_cast<size_t>(model.num_layers), InsideSums{}}});
+    }
+    return {};
+  }
+
+  Status RunGroup(size_t first, std::span<const ScoredText> group) {
+    GroupReader reference(*models_.reference, group);
+    GroupReader model(*models_.model, group);
+    UseReference();
+    EBB_TRY(reference.ReadPrompts());
+    UseModel();
+    EBB_TRY(model.ReadPrompts());
+    const auto vocab = static_cast<size_t>(models_.model->config().vocab_size);
+    for (const TextPass& pass : CutIntoPasses(group, PassRows(models_.model->config()))) {
+      UseReference();
+      Watch(models_.reference, meter_ ? meter_->reference() : nullptr);
+      EBB_TRY(reference.Read(pass, &p_));
+      UseModel();
+      Watch(models_.model, meter_ ? meter_->model() : nullptr);
+      EBB_TRY(model.Read(pass, &q_));
+      EBB_TRY(AddPass(pass, group, p_, q_, vocab, pool_,
+                      std::span(items_).subspan(first, group.size())));
+      if (meter_) {
+        meter_->Take(OriginsOf(pass), std::span(inside_).subspan(first, group.size()));
+      }
+    }
+    Watch(models_.model, nullptr);
+    return {};
+  }
+
+  // Leaves both models as they were, whatever has happened.
+  void Restore() {
+    models_.model->RestoreExperts();
+    models_.model->set_observer(nullptr);
+    models_.reference->set_observer(nullptr);
+  }
+
+  std::vector<LikelihoodItem> TakeItems() { return std::move(items_); }
+  std::vector<InsideItem> TakeInside() { return std::move(inside_); }
+
+ private:
+  // Those injected; all of them if the models are two.
+  std::vector<ExpertKey> ChangedExperts() const {
+    std::vector<ExpertKey> keys;
+    if (models_.reference == models_.model) {
+      if (models_.injected == nullptr) return keys;
+      for (const auto& entry : models_.injected->weights) keys.push_back(entry.first);
+      return keys;
+    }
+    const ModelConfig& config = models_.model->config();
+    for (LayerId layer{0}; layer.value < config.num_layers; ++layer.value) {
+      for (int32_t e = 0; config.IsMoeLayer(layer) && e < config.moe.num_experts; ++e) {
+        keys.push_back({layer, ExpertId{e}});
+      }
+    }
+    return keys;
+  }
+
+  void UseModel() {
+    if (models_.injected != nullptr) models_.injected->Install(*models_.model);
+  }
+  void UseReference() {
+    if (models_.reference == models_.model) models_.model->RestoreExperts();
+  }
+  // Only one engine is watched at a time; they may be one.
+  void Watch(Engine* engine, ForwardObserver* observer) {
+    models_.model->set_observer(nullptr);
+    models_.reference->set_observer(nullptr);
+    engine->set_observer(observer);
+  }
+
+  const KlModels& models_;
+  const ThreadPool& pool_;
+  std::vector<LikelihoodItem> items_;
+  std::vector<InsideItem> inside_;
+  std::optional<InsideMeter> meter_;
+  std::vector<float> p_;
+  std::vector<float> q_;
+};
 
 }  // namespace
 
@@ -234,29 +238,6 @@ double KlDivergence(std::span<const float> p_logits, std::span<const float> q_lo
   return divergence;
 }
 
-ScoredText MakeScoredText(const std::string& id, const ItemTokens& tokens, bool all_positions,
-                          int64_t max_positions) {
-  ScoredText text;
-  text.id = id;
-  text.tokens = tokens.prompt_ids;
-  text.tokens.insert(text.tokens.end(), tokens.solution_ids.begin(), tokens.solution_ids.end());
-  text.tokens.resize(std::min(text.tokens.size(), static_cast<size_t>(max_positions)));
-  text.first_scored = all_positions ? 1 : std::max<size_t>(1, tokens.prompt_ids.size());
-  return text;
-}
-
-EngineLimits LikelihoodLimits(const ModelConfig& config, std::span<const ScoredText> texts,
-                              int64_t batch) {
-  EngineLimits limits;
-  limits.max_positions = 1;
-  for (const ScoredText& text : texts) {
-    limits.max_positions = std::max(limits.max_positions, static_cast<int64_t>(text.tokens.size()));
-  }
-  limits.max_sequences = batch;
-  limits.max_output_rows = static_cast<int64_t>(PassRows(config));
-  return limits;
-}
-
 Status CountSelections(Engine& engine, std::span<const ScoredText> texts, int64_t batch,
                        SelectionCounter* counter, const ProgressSink& progress) {
   engine.set_observer(counter);
@@ -279,56 +260,38 @@ Status CountSelections(Engine& engine, std::span<const ScoredText> texts, int64_
   return status;
 }
 
-Result<KlResult> EvaluateKl(const KlModels& models, std::span<const ScoredText> texts,
-                            int64_t batch, const ThreadPool& pool, const ProgressSink& progress) {
-  const auto vocab = static_cast<size_t>(models.model->config().vocab_size);
-  if (models.reference->config().vocab_size != models.model->config().vocab_size) {
-    return MakeError(ErrorCode::kInvalidArgument, "reference",
-                     "its vocabulary has {} tokens, the model's {}",
-                     models.reference->config().vocab_size, vocab);
-  }
+Result<KlResult> SummariseKl(std::vector<LikelihoodItem> items) {
   KlResult result;
-  result.items = EmptyItems(texts);
-  std::vector<double> kls;
-  std::vector<float> p;
-  std::vector<float> q;
-  const auto use_model = [&] {
-    if (models.injected != nullptr) models.injected->Install(*models.model);
-  };
-  const auto use_reference = [&] {
-    if (models.reference == models.model) models.model->RestoreExperts();
-  };
-  const auto run_group = [&](size_t first, size_t count) -> Status {
-    const auto group = texts.subspan(first, count);
-    GroupReader reference(*models.reference, group);
-    GroupReader model(*models.model, group);
-    use_reference();
-    EBB_TRY(reference.ReadPrompts());
-    use_model();
-    EBB_TRY(model.ReadPrompts());
-    for (const Pass& pass : CutIntoPasses(group, PassRows(models.model->config()))) {
-      use_reference();
-      EBB_TRY(reference.Read(pass, &p));
-      use_model();
-      EBB_TRY(model.Read(pass, &q));
-      EBB_TRY(AddPass(pass, group, p, q, vocab, pool, std::span(result.items).subspan(first, count),
-                      &kls));
-    }
-    return {};
-  };
-  const Status status = ForGroups(texts.size(), batch, progress, run_group);
-  models.model->RestoreExperts();
-  EBB_TRY(Status(status));
   EBB_TRY_ASSIGN(result.mean_kl,
-                 MeanOverTokens(result.items, [](const LikelihoodItem& i) { return i.sum_kl; }));
-  EBB_TRY_ASSIGN(result.top1_agreement, MeanOverTokens(result.items, [](const LikelihoodItem& i) {
+                 MeanOverTokens(items, [](const LikelihoodItem& i) { return i.sum_kl; }));
+  EBB_TRY_ASSIGN(result.top1_agreement, MeanOverTokens(items, [](const LikelihoodItem& i) {
                    return static_cast<double>(i.agreements);
                  }));
-  std::sort(kls.begin(), kls.end());
-  result.tokens = static_cast<int64_t>(kls.size());
-  result.median_kl = SortedQuantile(kls, 0.5);
-  result.p99_kl = SortedQuantile(kls, 0.99);
-  result.max_kl = kls.back();
+  std::vector<std::vector<float>> kls;
+  for (const LikelihoodItem& item : items) {
+    result.tokens += item.tokens;
+    for (const float kl : item.kls) result.max_kl = std::max(result.max_kl, double{kl});
+    kls.push_back(item.kls);
+  }
+  EBB_TRY_ASSIGN(const std::vector<Estimate> quantiles,
+                 BootstrapQuantiles(kls, std::array{0.5, 0.99}, {.resamples = 2000}));
+  result.median_kl = quantiles[0];
+  result.p99_kl = quantiles[1];
+  result.items = std::move(items);
+  return result;
+}
+
+Result<KlResult> EvaluateKl(const KlModels& models, std::span<const ScoredText> texts,
+                            int64_t batch, const ThreadPool& pool, const ProgressSink& progress) {
+  KlPasses passes(models, pool);
+  EBB_TRY(passes.Start(texts));
+  const Status status = ForGroups(texts.size(), batch, progress, [&](size_t first, size_t count) {
+    return passes.RunGroup(first, texts.subspan(first, count));
+  });
+  passes.Restore();
+  EBB_TRY(Status(status));
+  EBB_TRY_ASSIGN(KlResult result, SummariseKl(passes.TakeItems()));
+  result.inside = passes.TakeInside();
   return result;
 }
 
@@ -338,22 +301,21 @@ Result<PerplexityResult> EvaluatePerplexity(Engine& engine, std::span<const Scor
   const auto vocab = static_cast<size_t>(engine.config().vocab_size);
   PerplexityResult result;
   result.items = EmptyItems(texts);
-  std::vector<double> unused;
   std::vector<float> logits;
   EBB_TRY(ForGroups(texts.size(), batch, progress, [&](size_t first, size_t count) -> Status {
     const auto group = texts.subspan(first, count);
     GroupReader reader(engine, group);
     EBB_TRY(reader.ReadPrompts());
-    for (const Pass& pass : CutIntoPasses(group, PassRows(engine.config()))) {
+    for (const TextPass& pass : CutIntoPasses(group, PassRows(engine.config()))) {
       EBB_TRY(reader.Read(pass, &logits));
       EBB_TRY(AddPass(pass, group, {}, logits, vocab, pool,
-                      std::span(result.items).subspan(first, count), &unused));
+                      std::span(result.items).subspan(first, count)));
     }
     return {};
   }));
   EBB_TRY_ASSIGN(result.mean_nll,
                  MeanOverTokens(result.items, [](const LikelihoodItem& i) { return i.sum_nll; }));
-  result.tokens = static_cast<int64_t>(unused.size());
+  for (const LikelihoodItem& item : result.items) result.tokens += item.tokens;
   result.perplexity = {
       std::exp(result.mean_nll.value),
       {std::exp(result.mean_nll.interval.low), std::exp(result.mean_nll.interval.high)}};

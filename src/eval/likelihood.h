@@ -14,7 +14,8 @@
 #include "base/threads.h"
 #include "engine/engine.h"
 #include "eval/injection.h"
-#include "eval/prompt.h"
+#include "eval/inside.h"
+#include "eval/text_reader.h"
 #include "model/observer.h"
 #include "stats/proportions.h"
 
@@ -29,25 +30,6 @@ namespace ebb {
 // Infinite where Q excludes (a logit of -inf) what P does not; NaN for NaN logits.
 [[nodiscard]] double KlDivergence(std::span<const float> p_logits, std::span<const float> q_logits);
 
-// The tokens of a text and which of them are scored: those from `first_scored` (at least 1) on,
-// each by the distribution after the token before it.
-struct ScoredText {
-  std::string id;
-  std::vector<int32_t> tokens;
-  size_t first_scored = 1;
-
-  size_t scored() const { return tokens.size() > first_scored ? tokens.size() - first_scored : 0; }
-};
-
-// Scores the solution, or with `all_positions` the prompt's tokens as well. A text item is scored
-// from its second token on. What exceeds `max_positions` tokens is cut off.
-[[nodiscard]] ScoredText MakeScoredText(const std::string& id, const ItemTokens& tokens,
-                                        bool all_positions, int64_t max_positions);
-
-// What an engine must be opened with; `batch` texts are read at once.
-[[nodiscard]] EngineLimits LikelihoodLimits(const ModelConfig& config,
-                                            std::span<const ScoredText> texts, int64_t batch);
-
 // Runs all tokens of the texts through the model, for an observer that counts selections.
 [[nodiscard]] Status CountSelections(Engine& engine, std::span<const ScoredText> texts,
                                      int64_t batch, SelectionCounter* counter,
@@ -60,17 +42,22 @@ struct LikelihoodItem {
   double sum_kl = 0;       // in nats
   int64_t agreements = 0;  // tokens whose most likely token is the reference's (ties: the lower id)
   double sum_nll = 0;      // of -ln p(token), by the model
+  std::vector<float> kls;  // of each scored token, as float32: for quantiles
 };
 
 struct KlResult {
   int64_t tokens = 0;
   Estimate mean_kl;         // over tokens; 95 % intervals: bootstrap over items
   Estimate top1_agreement;  // share of tokens
-  double median_kl = 0;
-  double p99_kl = 0;
+  Estimate median_kl;
+  Estimate p99_kl;
   double max_kl = 0;
   std::vector<LikelihoodItem> items;
+  std::vector<InsideItem> inside;  // if it was asked for: of each text
 };
+
+// The figures above from items, which may come from several processes, in the order of the texts.
+[[nodiscard]] Result<KlResult> SummariseKl(std::vector<LikelihoodItem> items);
 
 struct PerplexityResult {
   int64_t tokens = 0;
@@ -83,10 +70,12 @@ struct KlModels {
   Engine* model = nullptr;
   const InjectedExperts* injected = nullptr;  // into `model`; null: none
   Engine* reference = nullptr;                // may be `model`; never gets the injection
+  bool inside = false;                        // measure what happens in each layer, too
 };
 
 // The engines' limits must allow `batch` texts at once, twice as many if both are one. Leaves
-// `model` with its own weights. Logits that are not finite are an error that names the text.
+// `model` with its own weights and without an observer. Logits that are not finite are an error
+// that names the text.
 [[nodiscard]] Result<KlResult> EvaluateKl(const KlModels& models, std::span<const ScoredText> texts,
                                           int64_t batch, const ThreadPool& pool,
                                           const ProgressSink& progress = {});

@@ -1,4 +1,4 @@
-// From an item to tokens: the built-in prompt templates.
+// From an item to tokens.
 //
 // With the model's chat template the question (and, if it does not say so itself, how the answer is
 // wanted) is a user's turn, and the reference solution the assistant's. Without one:
@@ -6,6 +6,8 @@
 //     Question: QUESTION
 //     HOW TO ANSWER
 //     Answer: SOLUTION
+//
+// Examples (shots) come before it as turns, or as such blocks. prompt_template.h changes the texts.
 #pragma once
 
 #include <cstdint>
@@ -14,14 +16,12 @@
 #include <vector>
 
 #include "arch/weight_source.h"
+#include "eval/prompt_template.h"
 #include "eval/task_items.h"
 #include "text/chat.h"
 #include "text/tokenizer.h"
 
 namespace ebb {
-
-// "Please reason step by step, and ...": what is added to a question that does not say it itself.
-[[nodiscard]] std::string_view FormatInstruction(AnswerFormat format);
 
 struct ItemTokens {
   std::string prompt;                 // the text that a generation goes on from; a text item: empty
@@ -36,9 +36,12 @@ struct ItemTokens {
 class PromptMaker {
  public:
   // `use_chat`: with the chat template, if the model has one. A template that is there but cannot
-  // be used is an error.
+  // be used is an error. `shots` are put before every question; one without a solution is
+  // kInvalidArgument.
   [[nodiscard]] static Result<PromptMaker> Create(const SideFiles& files,
-                                                  const Tokenizer& tokenizer, bool use_chat);
+                                                  const Tokenizer& tokenizer, bool use_chat,
+                                                  PromptTemplate texts = {},
+                                                  std::vector<TaskItem> shots = {});
 
   bool uses_chat() const { return chat_.has_value(); }
   // Texts that end a generation: what a model without turns would write after its answer.
@@ -49,13 +52,19 @@ class PromptMaker {
  private:
   explicit PromptMaker(const Tokenizer& tokenizer) : tokenizer_(&tokenizer) {}
 
-  // The assistant's turn behind the prompt, with the mark that ends it.
-  [[nodiscard]] Result<std::string> Continuation(const std::string& prompt,
-                                                 const ChatMessage& question,
-                                                 const std::string& solution) const;
+  [[nodiscard]] std::string QuestionOf(const TaskItem& item) const;
+  // Both give the prompt, and what the reference solution adds to it.
+  struct Texts {
+    std::string prompt;
+    std::string continuation;
+  };
+  [[nodiscard]] Result<Texts> MakeChat(const TaskItem& item) const;
+  [[nodiscard]] Texts MakePlain(const TaskItem& item) const;
 
   const Tokenizer* tokenizer_;
   std::optional<ChatTemplate> chat_;
+  PromptTemplate texts_;
+  std::vector<TaskItem> shots_;
 };
 
 }  // namespace ebb

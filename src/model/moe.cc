@@ -53,6 +53,12 @@ void MoeBlock::Run(LayerId layer, const LayerWeights& weights, Step& step, Const
 
   RunExperts(layer, x, step, experts);
   const auto pairs = static_cast<size_t>(pairs_);
+  if (observer != nullptr) {
+    observer->OnExpertOutputs(
+        layer, step.rows(),
+        {moe_.experts_per_token, {chosen_.data(), pairs}, {weights_.data(), pairs}},
+        {buffers_.moe.expert_output, {sorted_at_.data(), pairs}});
+  }
   backend_.WeightedSum(buffers_.moe.expert_output, {sorted_at_.data(), pairs},
                        {weights_.data(), pairs}, y, config_.hidden_size);
   if (observer != nullptr) observer->OnExperts(layer, step.rows(), y, shared);

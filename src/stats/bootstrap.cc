@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <vector>
 
 namespace ebb {
@@ -57,6 +58,36 @@ Status Check(std::span<const double> values, int64_t items, int64_t seeds,
     return MakeError(ErrorCode::kInvalidArgument, "bootstrap", "a value is not finite");
   }
   return {};
+}
+
+// A value and the item that it is of.
+struct OwnedValue {
+  float value;
+  uint32_t item;
+};
+
+// The quantiles of a multiset: each of `sorted` as often as its item was drawn, `total` in all.
+// `qs_order` are the numbers of the quantiles in rising order.
+void WeightedQuantiles(std::span<const OwnedValue> sorted, std::span<const uint32_t> times,
+                       uint64_t total, std::span<const double> qs, std::span<const size_t> qs_order,
+                       std::span<double> out) {
+  uint64_t passed = 0;  // how many stand before sorted[i]
+  size_t i = 0;
+  const auto at = [&](uint64_t place) {
+    while (passed + times[sorted[i].item] <= place) passed += times[sorted[i++].item];
+    return double{sorted[i].value};
+  };
+  for (const size_t q : qs_order) {
+    const double place = qs[q] * static_cast<double>(total - 1);
+    const auto below = std::min(static_cast<uint64_t>(place), total - 1);
+    const double low = at(below);
+    const size_t kept_i = i;
+    const uint64_t kept_passed = passed;
+    const double high = at(std::min(below + 1, total - 1));
+    i = kept_i;  // the next quantile may lie between the same two
+    passed = kept_passed;
+    out[q] = low + (place - static_cast<double>(below)) * (high - low);
+  }
 }
 
 }  // namespace
@@ -138,6 +169,52 @@ Result<Estimate> BootstrapRatio(std::span<const double> numerators,
   std::sort(ratios.begin(), ratios.end());
   const double tail = (1 - options.confidence) / 2;
   return Estimate{above / below, {SortedQuantile(ratios, tail), SortedQuantile(ratios, 1 - tail)}};
+}
+
+Result<std::vector<Estimate>> BootstrapQuantiles(std::span<const std::vector<float>> items,
+                                                 std::span<const double> qs,
+                                                 const BootstrapOptions& options) {
+  std::vector<OwnedValue> sorted;
+  for (size_t i = 0; i < items.size(); ++i) {
+    for (const float value : items[i]) sorted.push_back({value, static_cast<uint32_t>(i)});
+  }
+  std::vector<double> values;
+  for (const OwnedValue& owned : sorted) values.push_back(owned.value);
+  EBB_TRY(Check(values, static_cast<int64_t>(values.size()), 1, options));
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const OwnedValue& a, const OwnedValue& b) { return a.value < b.value; });
+  std::vector<size_t> order(qs.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return qs[a] < qs[b]; });
+
+  std::vector<uint32_t> times(items.size(), 1);
+  std::vector<double> found(qs.size());
+  WeightedQuantiles(sorted, times, sorted.size(), qs, order, found);
+  std::vector<Estimate> estimates(qs.size());
+  for (size_t q = 0; q < qs.size(); ++q) estimates[q].value = found[q];
+
+  Random random(options.seed);
+  std::vector<std::vector<double>> resampled(qs.size());
+  for (int64_t r = 0; r < options.resamples; ++r) {
+    uint64_t total = 0;
+    while (total == 0) {
+      std::fill(times.begin(), times.end(), 0u);
+      for (size_t drawn = 0; drawn < items.size(); ++drawn) {
+        const size_t item = random.Below(items.size());
+        ++times[item];
+        total += items[item].size();
+      }
+    }
+    WeightedQuantiles(sorted, times, total, qs, order, found);
+    for (size_t q = 0; q < qs.size(); ++q) resampled[q].push_back(found[q]);
+  }
+  const double tail = (1 - options.confidence) / 2;
+  for (size_t q = 0; q < qs.size(); ++q) {
+    std::sort(resampled[q].begin(), resampled[q].end());
+    estimates[q].interval = {SortedQuantile(resampled[q], tail),
+                             SortedQuantile(resampled[q], 1 - tail)};
+  }
+  return estimates;
 }
 
 }  // namespace ebb

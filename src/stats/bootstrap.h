@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <span>
+#include <vector>
 
 #include "base/error.h"
 #include "stats/proportions.h"
@@ -35,6 +36,13 @@ struct BootstrapOptions {
 [[nodiscard]] Result<Estimate> BootstrapRatio(std::span<const double> numerators,
                                               std::span<const double> denominators,
                                               const BootstrapOptions& options = {});
+
+// Quantiles `qs` (each in [0, 1]) of all values together, each with the percentile interval over
+// resampled items; an item is the list of its values. As SortedQuantile does it, of the values of
+// the drawn items. At least one value; values finite. A resample without any value is drawn again.
+[[nodiscard]] Result<std::vector<Estimate>> BootstrapQuantiles(
+    std::span<const std::vector<float>> items, std::span<const double> qs,
+    const BootstrapOptions& options = {});
 
 // The value below which a share `q` in [0, 1] of `sorted` lies, interpolated linearly between
 // neighbours (numpy's default; Hyndman and Fan, Am. Stat. 50, 1996, type 7). `sorted` must not be

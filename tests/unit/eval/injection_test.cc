@@ -250,5 +250,28 @@ TEST_F(InjectionTest, ChoosesByCountAndAtRandom) {
   EXPECT_GT(draws.size(), 2u);
 }
 
+TEST(InjectedBytesTest, IsAtLeastWhatIsHeld) {
+  const auto engine = OpenGolden();
+  const ModelConfig& config = engine->config();
+  const auto expert_bytes =
+      static_cast<uint64_t>(config.hidden_size * config.moe.intermediate_size) * 3 * sizeof(float);
+  const auto experts_of = [&](const std::vector<std::string>& texts) {
+    std::vector<InjectionSpec> specs;
+    for (const std::string& text : texts) specs.push_back(Spec(text));
+    const uint64_t bytes = InjectedBytes(specs, config, 1);
+    EXPECT_EQ(bytes % expert_bytes, 0u);
+    return bytes / expert_bytes;
+  };
+  constexpr uint64_t kScratch = 2;  // of one thread
+  EXPECT_EQ(experts_of({}), 0u);
+  EXPECT_EQ(experts_of({"rtn4,layers=0,experts=1,3"}), 2 + kScratch);
+  EXPECT_EQ(experts_of({"rtn4"}), 16 + kScratch);
+  EXPECT_EQ(experts_of({"rtn4,experts=top3"}), 6 + kScratch);
+  EXPECT_EQ(experts_of({"rtn4,experts=random3,layers=1"}), 3 + kScratch);
+  // The second may choose others than the first, and holds both while it replaces them.
+  EXPECT_EQ(experts_of({"rtn4,experts=1", "rtn4,experts=top2"}), 2 + 4 + 4 + kScratch);
+  EXPECT_EQ(experts_of({"rtn4", "rtn3,experts=top2"}), 16 + 16 + kScratch);
+}
+
 }  // namespace
 }  // namespace ebb

@@ -134,11 +134,17 @@ TEST_F(LikelihoodTest, MoreErrorIsMoreDivergenceWhateverTheBatch) {
   EXPECT_GT(much.mean_kl.value, 4 * little.mean_kl.value);
   EXPECT_LE(little.mean_kl.interval.low, little.mean_kl.value);
   EXPECT_GE(little.mean_kl.interval.high, little.mean_kl.value);
-  EXPECT_LE(little.median_kl, little.p99_kl);
-  EXPECT_LE(little.p99_kl, little.max_kl);
+  EXPECT_LE(little.median_kl.value, little.p99_kl.value);
+  EXPECT_LE(little.p99_kl.value, little.max_kl);
+  for (const Estimate& quantile : {little.median_kl, little.p99_kl}) {
+    EXPECT_LE(quantile.interval.low, quantile.value);
+    EXPECT_GE(quantile.interval.high, quantile.value);
+    EXPECT_LT(quantile.interval.low, quantile.interval.high);
+  }
   const KlResult alone = Kl("noise:normal,rel:0.1", 1);
   EXPECT_EQ(alone.mean_kl.value, little.mean_kl.value);
-  EXPECT_EQ(alone.p99_kl, little.p99_kl);
+  EXPECT_EQ(alone.p99_kl.value, little.p99_kl.value);
+  EXPECT_EQ(alone.p99_kl.interval.low, little.p99_kl.interval.low);
 }
 
 TEST_F(LikelihoodTest, PerplexityIsThatOfTheLogits) {

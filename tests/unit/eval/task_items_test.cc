@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "eval/accuracy.h"
 
 namespace ebb {
@@ -68,6 +70,28 @@ TEST(LoopingTest, NeedsFourRepetitions) {
   EXPECT_FALSE(IsLooping(std::vector<int32_t>(31, 4)));
   EXPECT_TRUE(IsLooping(std::vector<int32_t>(32, 4)));
   EXPECT_FALSE(IsLooping({}));
+}
+
+TEST(FailureTest, EachWrongOutputHasOneSignature) {
+  // pia, ica, empty, looping, truncated
+  EXPECT_EQ(ClassifyFailure(true, true, false, true, true), Failure::kNone);
+  EXPECT_EQ(ClassifyFailure(false, false, true, false, true), Failure::kSilence);
+  EXPECT_EQ(ClassifyFailure(true, false, false, true, true), Failure::kLooping);
+  EXPECT_EQ(ClassifyFailure(true, false, false, false, true), Failure::kTruncated);
+  EXPECT_EQ(ClassifyFailure(true, false, false, false, false), Failure::kFormatViolation);
+  EXPECT_EQ(ClassifyFailure(false, false, false, false, false), Failure::kReasoningCollapse);
+  std::set<std::string_view> names;
+  for (int kind = 0; kind < kFailureKinds; ++kind) {
+    names.insert(FailureName(static_cast<Failure>(kind)));
+  }
+  EXPECT_EQ(names.size(), static_cast<size_t>(kFailureKinds));
+}
+
+TEST(ItemSeedTest, DependsOnSeedAndIdAlone) {
+  EXPECT_EQ(ItemSeed(1, "a"), ItemSeed(1, "a"));
+  EXPECT_NE(ItemSeed(1, "a"), ItemSeed(2, "a"));
+  EXPECT_NE(ItemSeed(1, "a"), ItemSeed(1, "b"));
+  EXPECT_NE(ItemSeed(1, "1/a"), ItemSeed(11, "a"));
 }
 
 }  // namespace

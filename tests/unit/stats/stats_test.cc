@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <limits>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -223,6 +224,44 @@ TEST(StatsTest, BootstrapOfARatioRefusesWrongTables) {
   EXPECT_FALSE(BootstrapRatio(two, std::vector<double>{0, 0}).has_value());
   EXPECT_FALSE(BootstrapRatio(std::vector<double>{}, std::vector<double>{}).has_value());
   EXPECT_FALSE(BootstrapRatio(two, std::vector<double>{1, INFINITY}).has_value());
+}
+
+TEST(StatsTest, BootstrapQuantilesAreThoseOfTheDrawnItems) {
+  const std::vector<std::vector<float>> items = {{3, 1}, {}, {2, 5, 4}};
+  const std::vector<double> qs = {0.75, 0.5, 0.0, 1.0};
+  const auto quantiles = BootstrapQuantiles(items, qs).value();
+  EXPECT_EQ(quantiles[0].value, 4);
+  EXPECT_EQ(quantiles[1].value, 3);
+  EXPECT_EQ(quantiles[2].value, 1);
+  EXPECT_EQ(quantiles[3].value, 5);
+  // Drawn items may be the first alone, or the last alone: medians 2 and 4, likely enough to show.
+  EXPECT_EQ(quantiles[1].interval.low, 2);
+  EXPECT_EQ(quantiles[1].interval.high, 4);
+  // The same by sorting each resample would give the same quantiles, interpolated.
+  EXPECT_EQ(BootstrapQuantiles(std::vector<std::vector<float>>{{1, 2}}, qs).value()[1].value, 1.5);
+  EXPECT_FALSE(BootstrapQuantiles(std::vector<std::vector<float>>{{}, {}}, qs).has_value());
+  EXPECT_FALSE(BootstrapQuantiles(std::vector<std::vector<float>>{{NAN}}, qs).has_value());
+}
+
+TEST(StatsTest, BootstrapQuantilesCoverTheMedian) {
+  // Clusters of normal values: the interval of the median should hold 0 about 95 times of 100.
+  std::mt19937 random(11);
+  std::normal_distribution<float> draw;
+  int covered = 0;
+  for (int trial = 0; trial < 200; ++trial) {
+    std::vector<std::vector<float>> items(60);
+    for (auto& item : items) {
+      const float shared = draw(random);
+      for (int i = 0; i < 5; ++i) item.push_back(shared + draw(random));
+    }
+    BootstrapOptions options;
+    options.resamples = 200;
+    const Interval interval =
+        BootstrapQuantiles(items, std::vector<double>{0.5}, options).value()[0].interval;
+    covered += interval.low <= 0 && interval.high >= 0 ? 1 : 0;
+  }
+  EXPECT_GE(covered, 178);
+  EXPECT_LE(covered, 198);
 }
 
 TEST(StatsTest, BootstrapRefusesWrongTables) {

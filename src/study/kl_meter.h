@@ -1,0 +1,72 @@
+// The divergence of cells from the unperturbed model, item by item, and what happens inside. What
+// the unperturbed model says is computed once for an item and kept while memory lasts, however many
+// cells are compared with it; its residual streams are not kept, so that looking inside takes a
+// second run of it.
+//
+// An item's figures depend on the cell and the item alone. Not thread-safe.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "base/error.h"
+#include "engine/engine.h"
+#include "eval/injection.h"
+#include "eval/inside.h"
+#include "study/inputs.h"
+
+namespace ebb {
+
+// One item's share.
+struct ItemDivergence {
+  int64_t item = 0;
+  int64_t tokens = 0;
+  double sum_kl = 0;
+  double max_kl = 0;
+  int64_t agreements = 0;
+  double sum_nll = 0;
+  std::vector<float> token_kl;
+  std::optional<InsideItem> inside;
+};
+
+class KlMeter {
+ public:
+  using Sink = std::function<Status(std::vector<ItemDivergence>)>;
+
+  // `engine` and `inputs` must outlive it; at most `reference_bytes` of logits are kept (of one
+  // group of items in any case). The engine must have room for two batches.
+  KlMeter(Engine& engine, const StudyInputs& inputs, uint64_t reference_bytes)
+      : engine_(engine), inputs_(inputs), budget_bytes_(reference_bytes) {}
+
+  // What the reference's logits of all items of a data set would take.
+  [[nodiscard]] static uint64_t ReferenceBytes(const StudyInputs& inputs, size_t data);
+
+  // Gives each group of items to `sink` as it is finished; an error of it ends the measurement.
+  // Leaves the engine with its own weights.
+  [[nodiscard]] Status Run(size_t data, std::span<const int64_t> items, const InjectedExperts& cell,
+                           bool inside, const Sink& sink);
+
+ private:
+  struct Group;
+  using LogitsOfItem = std::vector<float>;  // [scored tokens, vocab]
+
+  Status RunGroup(Group* group, const InjectedExperts& cell, bool inside);
+  // Makes place for a group's logits; true if some of them are not there yet.
+  bool Reserve(const Group& group);
+  float* ReferenceRow(const Group& group, size_t text, size_t token);
+
+  Engine& engine_;
+  const StudyInputs& inputs_;
+  const uint64_t budget_bytes_;
+  std::map<std::pair<size_t, int64_t>, LogitsOfItem> references_;  // by data set and item
+  uint64_t held_bytes_ = 0;
+  std::vector<float> p_;
+  std::vector<float> q_;
+};
+
+}  // namespace ebb

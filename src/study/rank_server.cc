@@ -1,0 +1,129 @@
+// The ranks other than 0: they take work from rank 0 and send back what their workers find.
+#include <unistd.h>
+
+#include <algorithm>
+
+#include "study/coordinator.h"
+#include "study/liveness.h"
+
+namespace ebb {
+namespace {
+
+// A rank other than 0.
+class Server {
+ public:
+  Server(const StudyInputs& inputs, Transport& transport, const StudyRunOptions& options)
+      : inputs_(inputs), transport_(transport), options_(options) {}
+
+  Status Run() {
+    // Who this is, before the model is read: so that its death is noticed from now on.
+    EBB_TRY(Introduce(MessageKind::kBeat, 0));
+    while (!stopped_) {
+      bool any = false;
+      while (true) {
+        EBB_TRY_ASSIGN(auto envelope, transport_.Receive());
+        if (!envelope) break;
+        any = true;
+        heard_ = Clock::now();
+        EBB_TRY_ASSIGN(Message message, Unpack(envelope->bytes));
+        EBB_TRY(Handle(std::move(message)));
+      }
+      while (pool_ != nullptr && !stopped_) {
+        const auto message = pool_->Take();
+        if (!message) break;
+        any = true;
+        EBB_TRY(transport_.Send(0, Pack(*message)));
+      }
+      EBB_TRY(Watch());
+      if (any || stopped_) continue;
+      if (pool_ != nullptr) {
+        pool_->Wait(2);
+      } else {
+        usleep(2000);
+      }
+    }
+    return {};
+  }
+
+ private:
+  Status Handle(Message message) {
+    switch (message.kind) {
+      case MessageKind::kHello:
+        return Ready(message);
+      case MessageKind::kWork:
+        if (!message.unit || pool_ == nullptr) {
+          return MakeError(ErrorCode::kCorrupt, "message", "work before a greeting");
+        }
+        has_worked_ = true;
+        pool_->Give(static_cast<int>(message.worker), std::move(*message.unit));
+        return {};
+      case MessageKind::kStop:
+        stopped_ = true;
+        return {};
+      default:
+        return {};
+    }
+  }
+
+  Status Ready(const Message& hello) {
+    const size_t space = std::min(hello.text.find(' '), hello.text.size() - 1);
+    if (hello.text.substr(space + 1) == HostName()) coordinator_pid_ = hello.pid;
+    if (hello.text.substr(0, space) != inputs_.Fingerprint()) {
+      return MakeError(ErrorCode::kInvalidArgument, inputs_.file.path,
+                       "the study, the model or the data are other than rank 0's");
+    }
+    WorkerPoolOptions pool;
+    pool.threads = options_.threads;
+    pool.memory_cap_bytes = options_.memory_cap_bytes;
+    EBB_TRY_ASSIGN(pool_, WorkerPool::Open(inputs_, pool));
+    return Introduce(MessageKind::kReady, pool_->size());
+  }
+
+  Status Introduce(MessageKind kind, int64_t workers) {
+    Message message;
+    message.kind = kind;
+    message.text = HostName();
+    message.number = workers;
+    message.pid = getpid();
+    return transport_.Send(0, Pack(message));
+  }
+
+  Status Watch() {
+    const bool silent = SecondsSince(heard_) > 2 * options_.silence_seconds && has_worked_;
+    const auto gone = transport_.Gone();
+    if (silent || ProcessIsGone(coordinator_pid_) ||
+        std::find(gone.begin(), gone.end(), 0) != gone.end()) {
+      return MakeError(ErrorCode::kIo, "rank 0", "it is gone: run the study again to go on");
+    }
+    if (SecondsSince(last_beat_) < kBeatSeconds) return {};
+    last_beat_ = Clock::now();
+    return transport_.Send(0, Pack(Message()));
+  }
+
+  const StudyInputs& inputs_;
+  Transport& transport_;
+  const StudyRunOptions& options_;
+  std::unique_ptr<WorkerPool> pool_;
+  int64_t coordinator_pid_ = 0;
+  Clock::time_point heard_ = Clock::now();
+  Clock::time_point last_beat_ = Clock::now();
+  bool has_worked_ = false;  // before, rank 0 may be reading its model
+  bool stopped_ = false;
+};
+
+}  // namespace
+
+Status ServeStudy(const StudyInputs& inputs, Transport& transport, const StudyRunOptions& options) {
+  const Status status = Server(inputs, transport, options).Run();
+  if (!status) ReportUselessRank(transport, status.error());
+  return status;
+}
+
+void ReportUselessRank(Transport& transport, const Error& error) {
+  Message message;
+  message.kind = MessageKind::kFailed;
+  message.text = error.ToString();
+  static_cast<void>(transport.Send(0, Pack(message)));
+}
+
+}  // namespace ebb

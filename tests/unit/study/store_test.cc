@@ -1,0 +1,170 @@
+// The database: made for one study and refused to others, whatever it holds kept.
+#include "study/store.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "study/schema.h"
+#include "study/small_study.h"
+#include "study/status.h"
+
+namespace ebb {
+namespace {
+
+using ::testing::HasSubstr;
+
+class StoreTest : public ::testing::Test {
+ protected:
+  StudyInputs Inputs(const std::string& text) { return LoadStudy(dir_.Write("study.toml", text)); }
+  std::string Refusal(const StudyInputs& inputs) {
+    const auto store = StudyStore::Open(inputs);
+    return store ? "" : store.error().ToString();
+  }
+  void Execute(const char* sql) {
+    const auto database = SqlDatabase::Open(dir_.Path("study.sqlite"), SqlDatabase::Mode::kWrite);
+    ASSERT_TRUE(database.has_value());
+    ASSERT_TRUE((*database)->Execute(sql).has_value());
+  }
+
+  TempDir dir_;
+};
+
+ResultRow Answer(int64_t cell, int64_t item) {
+  ResultRow row;
+  row.table = ResultTable::kAnswer;
+  row.values = {cell,    item,       int64_t{3}, "stop",     "42",       "format",   "42",
+                "exact", int64_t{1}, int64_t{1}, int64_t{1}, int64_t{0}, int64_t{0}, int64_t{0}};
+  return row;
+}
+
+TEST_F(StoreTest, HoldsTheStudyAndOpensAgain) {
+  const StudyInputs inputs = Inputs(SmallStudyText(kSmallExperiments));
+  {
+    const auto store = StudyStore::Open(inputs);
+    ASSERT_TRUE(store.has_value()) << store.error().ToString();
+    EXPECT_EQ((*store)->database().Query("SELECT COUNT(*) FROM cell").value(), 6);
+    EXPECT_EQ((*store)->database().Query("SELECT COUNT(*) FROM item").value(), 6);
+    ASSERT_TRUE((*store)->Add({Answer(0, 2), Answer(0, 4)}).has_value());
+    ASSERT_TRUE((*store)->Add({Answer(0, 2)}).has_value());  // again: nothing
+  }
+  const std::string hash = HashOf(dir_.Path("study.sqlite"));
+  const auto store = StudyStore::Open(inputs);
+  ASSERT_TRUE(store.has_value()) << store.error().ToString();
+  EXPECT_EQ((*store)->Present(ResultTable::kAnswer, 0, 6).value(),
+            (std::vector<uint8_t>{0, 0, 1, 0, 1, 0}));
+  EXPECT_EQ(HashOf(dir_.Path("study.sqlite")), hash);
+  ASSERT_TRUE((*store)->Add({Answer(0, 3)}).has_value());
+  EXPECT_NE(HashOf(dir_.Path("study.sqlite")), hash);
+}
+
+TEST_F(StoreTest, AGrownStudyKeepsWhatIsThere) {
+  {
+    const auto store = StudyStore::Open(Inputs(SmallStudyText(kSmallExperiments)));
+    ASSERT_TRUE(store.has_value());
+    ASSERT_TRUE((*store)->Add({Answer(5, 0)}).has_value());
+  }
+  const std::string more =
+      "[[experiment]]\nname = \"more\"\ndata = \"arith\"\ncodecs = [\"rtn4\"]\n";
+  const StudyInputs grown = Inputs(SmallStudyText(more + kSmallExperiments));
+  const auto store = StudyStore::Open(grown);
+  ASSERT_TRUE(store.has_value()) << store.error().ToString();
+  EXPECT_EQ((*store)->database().Query("SELECT COUNT(*) FROM cell").value(), 7);
+  EXPECT_EQ((*store)->database().Query("SELECT COUNT(*) FROM experiment").value(), 3);
+  // Numbers of cells stay: the new one is first in the file, and last in the database.
+  EXPECT_EQ((*store)->cell_id(1), 6);
+  EXPECT_EQ((*store)->Present(ResultTable::kAnswer, 5, 1).value(), std::vector<uint8_t>{1});
+}
+
+TEST_F(StoreTest, OtherStudiesAreRefusedByWhatDiffers) {
+  ASSERT_TRUE(StudyStore::Open(Inputs(SmallStudyText(kSmallExperiments))).has_value());
+  EXPECT_THAT(Refusal(Inputs(SmallStudyText(kSmallExperiments, 5))), HasSubstr("has other items"));
+  EXPECT_THAT(Refusal(Inputs(SmallStudyText(kSmallExperiments, 6, 13))),
+              HasSubstr("answers of another length"));
+  StudyInputs other = Inputs(SmallStudyText(kSmallExperiments));
+  other.model_hash = "0123456789abcdef";
+  EXPECT_THAT(Refusal(other), HasSubstr("is another model"));
+  other = Inputs(SmallStudyText(kSmallExperiments));
+  other.data[0].template_hash = "x";
+  EXPECT_THAT(Refusal(other), HasSubstr("asked by other prompts"));
+  other = Inputs(SmallStudyText(kSmallExperiments));
+  other.data[0].spec.sampling.temperature = 0.5;
+  EXPECT_THAT(Refusal(other), HasSubstr("is sampled otherwise"));
+  EXPECT_EQ(Refusal(Inputs(SmallStudyText(kSmallExperiments))), "");
+}
+
+TEST_F(StoreTest, OtherFilesAreRefused) {
+  const StudyInputs inputs = Inputs(SmallStudyText(kSmallExperiments));
+  ASSERT_TRUE(StudyStore::Open(inputs).has_value());
+  Execute("PRAGMA user_version = 2");
+  EXPECT_THAT(Refusal(inputs), HasSubstr("has version 2 of the study's schema"));
+  EXPECT_THAT(OpenStudyDatabase(inputs.file.database).error().ToString(), HasSubstr("version 2"));
+  Execute("PRAGMA application_id = 7");
+  EXPECT_THAT(Refusal(inputs), HasSubstr("no database of a study"));
+  dir_.Write("study.sqlite",
+             "this is text, and much longer than a header of a database would be, "
+             "so that SQLite looks at it: it is still no database");
+  EXPECT_THAT(Refusal(inputs), HasSubstr("no SQLite database"));
+  std::filesystem::remove(dir_.Path("study.sqlite"));
+  EXPECT_THAT(OpenStudyDatabase(inputs.file.database).error().ToString(),
+              HasSubstr("there is no such database"));
+}
+
+TEST_F(StoreTest, RowsAreWrittenTogetherOrNotAtAll) {
+  const auto store = StudyStore::Open(Inputs(SmallStudyText(kSmallExperiments)));
+  ASSERT_TRUE(store.has_value());
+  ResultRow bad = Answer(0, 1);
+  bad.values[2] = std::monostate();  // NOT NULL
+  EXPECT_TRUE((*store)->Add({Answer(0, 0)}).has_value());
+  bad.table = ResultTable::kKl;
+  EXPECT_FALSE((*store)->Add({Answer(0, 3), bad}).has_value());
+  EXPECT_EQ((*store)->database().Query("SELECT COUNT(*) FROM answer").value(), 1);
+}
+
+TEST_F(StoreTest, StatusCountsCellsAndItemsOnce) {
+  const StudyInputs inputs = Inputs(SmallStudyText(kSmallExperiments));
+  const auto store = StudyStore::Open(inputs);
+  ASSERT_TRUE(store.has_value());
+  ASSERT_TRUE((*store)->BeginRun(1, 2, "host").has_value());
+  std::vector<ResultRow> rows;
+  for (int64_t item = 0; item < 6; ++item) rows.push_back(Answer(0, item));
+  ASSERT_TRUE((*store)->Add(rows).has_value());
+  ASSERT_TRUE((*store)->AddTiming(0, 0, 0, UnitKind::kAnswers, 6, 3.0).has_value());
+  const auto status = ReadStudyStatus((*store)->database());
+  ASSERT_TRUE(status.has_value()) << status.error().ToString();
+  EXPECT_EQ(status->cells, 6);
+  EXPECT_EQ(status->items, 6 * (5 + 6));
+  EXPECT_EQ(status->items_done, 6);
+  EXPECT_EQ(status->cells_done, 0);
+  EXPECT_FALSE(status->seconds_left.has_value());  // nothing is known of divergence yet
+  ASSERT_TRUE((*store)->AddTiming(0, 1, 0, UnitKind::kKl, 5, 1.0).has_value());
+  // 5 cells of answers at 0.5 s an item and 6 of divergence at 0.2 s, by two workers.
+  EXPECT_DOUBLE_EQ(*ReadStudyStatus((*store)->database())->seconds_left, (30 * 0.5 + 30 * 0.2) / 2);
+}
+
+TEST(WireTest, MessagesSurviveAndDamagedOnesAreRefused) {
+  Message message;
+  message.kind = MessageKind::kWork;
+  message.worker = 3;
+  message.text = "t";
+  message.unit = Unit{7, UnitKind::kAnswers, 1, 2, true, {"a", "b"}, {{{{1}, {2}}}, {}}, {4, 5}};
+  message.rows = {{ResultTable::kKl, {std::monostate(), int64_t{-1}, 0.5, "x", Blob(3)}}};
+  const std::string bytes = Pack(message);
+  const auto back = Unpack(bytes);
+  ASSERT_TRUE(back.has_value()) << back.error().ToString();
+  EXPECT_EQ(Pack(*back), bytes);
+  EXPECT_EQ(back->unit->experts[0][0].expert.value, 2);
+  EXPECT_EQ(std::get<double>(back->rows[0].values[2]), 0.5);
+  for (size_t size = 0; size < bytes.size(); ++size) {
+    EXPECT_FALSE(Unpack(std::string_view(bytes).substr(0, size)).has_value()) << size;
+  }
+  EXPECT_FALSE(Unpack(bytes + "x").has_value());
+  // Any byte may be another: no crash, no huge allocation.
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    std::string damaged = bytes;
+    damaged[i] = static_cast<char>(0xff);
+    static_cast<void>(Unpack(damaged));
+  }
+}
+
+}  // namespace
+}  // namespace ebb
