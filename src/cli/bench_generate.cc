@@ -23,6 +23,7 @@ namespace {
 struct Options {
   std::string input;
   std::vector<std::string> memory = {"none"};
+  std::string hot;
   std::vector<int64_t> sequences = {1};
   int64_t prompt_tokens = 64;
   int64_t steps = 16;
@@ -34,6 +35,7 @@ struct Options {
 
 struct Case {
   std::optional<uint64_t> cap;
+  std::optional<uint64_t> hot;
   int64_t sequences = 1;
 };
 
@@ -59,19 +61,6 @@ struct Measured {
   std::vector<Phase> decode;
 };
 
-ExpertCounts Difference(const ExpertCounts& a, const ExpertCounts& b) {
-  ExpertCounts d;
-  d.requests = a.requests - b.requests;
-  d.hits = a.hits - b.hits;
-  d.misses = a.misses - b.misses;
-  d.bytes_read = a.bytes_read - b.bytes_read;
-  d.read_seconds = a.read_seconds - b.read_seconds;
-  d.decode_seconds = a.decode_seconds - b.decode_seconds;
-  d.compute_seconds = a.compute_seconds - b.compute_seconds;
-  d.stall_seconds = a.stall_seconds - b.stall_seconds;
-  return d;
-}
-
 // What the weights of a model are, as far as a step's time depends on them.
 struct ModelSize {
   double expert_weights = 0;  // of one expert
@@ -87,7 +76,7 @@ struct ModelSize {
       if (IsRoutedExpert(tensor.role)) {
         size.expert_weights += elements;
       } else if (tensor.role != TensorRole::kEmbedding && tensor.shape.size() == 2) {
-        if (files.matrices != nullptr && files.matrices->BytesOf(tensor, MatrixUse::kWhole)) {
+        if (files.matrices != nullptr && files.matrices->BytesOf(tensor, MatrixForm::kSmallest)) {
           size.dense_weights += elements;
         } else {
           EBB_TRY_ASSIGN(const DType dtype, files.source->DTypeOf(tensor));
@@ -141,6 +130,7 @@ class Bench {
     EBB_TRY(MeasureDisk(seed));
     EngineOptions engine_options;
     engine_options.memory_cap_bytes = measured.which.cap;
+    engine_options.hot_bytes = measured.which.hot;
     engine_options.threads = options_.threads;
     engine_options.needs_tokenizer = false;
     const int64_t sequences = measured.which.sequences;
@@ -208,15 +198,7 @@ class Bench {
                    engine.Step(inputs, [](size_t, size_t, std::span<const float>) {}));
     phase.seconds += watch.seconds();
     for (const Status& result : results) EBB_TRY(result);
-    const ExpertCounts step = Difference(engine.expert_counts(), before);
-    phase.counts.requests += step.requests;
-    phase.counts.hits += step.hits;
-    phase.counts.misses += step.misses;
-    phase.counts.bytes_read += step.bytes_read;
-    phase.counts.read_seconds += step.read_seconds;
-    phase.counts.decode_seconds += step.decode_seconds;
-    phase.counts.compute_seconds += step.compute_seconds;
-    phase.counts.stall_seconds += step.stall_seconds;
+    phase.counts += engine.expert_counts() - before;
     phase.tokens += tokens_each * static_cast<int64_t>(sequences.size());
     ++phase.steps;
     return {};
@@ -277,6 +259,7 @@ OrderedJson ToJson(const std::vector<Phase>& phases) {
                             {"product_limit_seconds", a_token(last.product_limit_seconds)},
                             {"requests", a_token(static_cast<double>(last.counts.requests))},
                             {"hits", a_token(static_cast<double>(last.counts.hits))},
+                            {"hot_hits", a_token(static_cast<double>(last.counts.hot_hits))},
                             {"bytes_read", a_token(static_cast<double>(last.counts.bytes_read))},
                             {"read_seconds", a_token(last.counts.read_seconds)},
                             {"decode_seconds", a_token(last.counts.decode_seconds)},
@@ -290,14 +273,15 @@ void PrintPhase(const char* name, const OrderedJson& json) {
   const double requests = ledger["requests"].get<double>();
   fmt::print(
       "  {:<8} {:>8.2f} tokens/s ({:.2f} to {:.2f}), wall / limit {:.2f}; a token: {:.1f} ms, read "
-      "limit {:.1f}, product limit {:.1f}, stall {:.1f}, {} read, {:.0f} % hits\n",
+      "limit {:.1f}, product limit {:.1f}, stall {:.1f}, {} read, {:.0f} % hits, {:.0f} % hot\n",
       name, json["tokens_per_second"].get<double>(), json["least"].get<double>(),
       json["largest"].get<double>(), json["wall_over_limit"].get<double>(),
       1e3 * ledger["seconds"].get<double>(), 1e3 * ledger["read_limit_seconds"].get<double>(),
       1e3 * ledger["product_limit_seconds"].get<double>(),
       1e3 * ledger["stall_seconds"].get<double>(),
       FormatSize(static_cast<uint64_t>(ledger["bytes_read"].get<double>())),
-      requests > 0 ? 100 * ledger["hits"].get<double>() / requests : 100.0);
+      requests > 0 ? 100 * ledger["hits"].get<double>() / requests : 100.0,
+      requests > 0 ? 100 * ledger["hot_hits"].get<double>() / requests : 0.0);
 }
 
 Result<std::vector<Measured>> CasesOf(const Options& options) {
@@ -310,6 +294,11 @@ Result<std::vector<Measured>> CasesOf(const Options& options) {
         auto cap = ParseSize(text);
         if (!cap) return tl::unexpected(ForOption(std::move(cap).error(), "--memory"));
         measured.which.cap = *cap;
+      }
+      if (!options.hot.empty()) {
+        auto hot = ParseSize(options.hot);
+        if (!hot) return tl::unexpected(ForOption(std::move(hot).error(), "--hot"));
+        measured.which.hot = *hot;
       }
       cases.push_back(std::move(measured));
     }
@@ -362,6 +351,7 @@ Result<int> Run(const Options& options) {
     result["planned_bytes"] = measured.plan.total_bytes();
     result["resident_bytes"] = measured.plan.weights_bytes;
     result["expert_cache_bytes"] = measured.plan.cache_bytes;
+    result["hot_bytes"] = measured.plan.hot_bytes;
     result["peak_rss_bytes"] = measured.peak_rss_bytes;
     result["prefill"] = ToJson(measured.prefill);
     result["decode"] = ToJson(measured.decode);
@@ -387,6 +377,7 @@ void AddBenchGenerate(CLI::App& bench, CommandBody& body) {
   const auto options = std::make_shared<Options>();
   command->add_option("--input", options->input, "An .ebb file or a checkpoint")->required();
   command->add_option("--memory", options->memory, "Caps, or none")->capture_default_str();
+  command->add_option("--hot", options->hot, "As for ebb run")->type_name("SIZE");
   command->add_option("--sequences", options->sequences, "Sequences at once")
       ->capture_default_str()
       ->check(CLI::Range(1, 1024));

@@ -41,6 +41,7 @@ Result<int> Run(const Options& options) {
   EBB_TRY_ASSIGN(const std::vector<int32_t> tokens, ParseTokens(options.tokens));
   EngineOptions engine_options;
   EBB_TRY_ASSIGN(engine_options.memory_cap_bytes, MemoryCap(options.model));
+  EBB_TRY_ASSIGN(engine_options.hot_bytes, HotBytes(options.model));
   engine_options.threads = options.model.threads;
   engine_options.needs_tokenizer = false;
   engine_options.limits.max_positions = static_cast<int64_t>(tokens.size());

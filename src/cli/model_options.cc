@@ -13,6 +13,12 @@ void AddModelOptions(CLI::App& command, ModelOptions* options) {
           "Hard cap on all that the model holds: weights, caches, KV cache, buffers, tokenizer")
       ->type_name("SIZE");
   command
+      .add_option(
+          "--hot", options->hot,
+          "Of that, for weights that are kept decoded: faster, in twice the memory of encoded "
+          "ones (default: what the cap leaves when all experts fit encoded)")
+      ->type_name("SIZE");
+  command
       .add_option("--precision", options->precision,
                   "exact: float32, the same result on every run; fast is not in this version")
       ->capture_default_str()
@@ -20,11 +26,23 @@ void AddModelOptions(CLI::App& command, ModelOptions* options) {
   AddThreadsOption(command, &options->threads);
 }
 
-Result<std::optional<uint64_t>> MemoryCap(const ModelOptions& options) {
-  if (options.memory.empty()) return std::nullopt;
-  auto bytes = ParseSize(options.memory);
-  if (!bytes) return tl::unexpected(ForOption(bytes.error(), "--memory"));
+namespace {
+
+Result<std::optional<uint64_t>> SizeOf(const std::string& text, const char* option) {
+  if (text.empty()) return std::nullopt;
+  auto bytes = ParseSize(text);
+  if (!bytes) return tl::unexpected(ForOption(bytes.error(), option));
   return std::optional<uint64_t>(*bytes);
+}
+
+}  // namespace
+
+Result<std::optional<uint64_t>> MemoryCap(const ModelOptions& options) {
+  return SizeOf(options.memory, "--memory");
+}
+
+Result<std::optional<uint64_t>> HotBytes(const ModelOptions& options) {
+  return SizeOf(options.hot, "--hot");
 }
 
 Status CheckPrecision(const ModelOptions& options) {

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/units.h"
 #include "cli/command.h"
+#include "cli/ledger.h"
 #include "cli/model_options.h"
 #include "cli/text_input.h"
 #include "engine/generator.h"
@@ -23,6 +24,7 @@ struct Options {
   int64_t new_tokens = 128;
   SamplingOptions sampling;
   std::vector<std::string> stops;
+  std::string trace;
   bool json = false;
 };
 
@@ -76,15 +78,10 @@ OrderedJson ToJson(const Options& options, const std::string& prompt, size_t pro
   json["memory"]["peak_rss_bytes"] = PeakRssBytes();
   json["memory"]["planned_bytes"] = engine.memory_plan().total_bytes();
   json["memory"]["expert_cache_bytes"] = engine.memory_plan().cache_bytes;
+  json["memory"]["hot_bytes"] = engine.memory_plan().hot_bytes;
+  json["memory"]["plan"] = engine.memory_plan().ToString();
   json["memory"]["token_experts_bytes"] = engine.memory_plan().token_experts_bytes;
-  json["experts"] = {{"requests", experts.requests},
-                     {"hits", experts.hits},
-                     {"misses", experts.misses},
-                     {"bytes_read", experts.bytes_read},
-                     {"read_seconds", experts.read_seconds},
-                     {"decode_seconds", experts.decode_seconds},
-                     {"compute_seconds", experts.compute_seconds},
-                     {"stall_seconds", experts.stall_seconds}};
+  json["experts"] = ToJson(experts);
   json["backend"] = engine.backend_name();
   json["threads"] = engine.threads();
   return json;
@@ -123,6 +120,7 @@ Result<std::unique_ptr<Engine>> OpenEngine(const Options& options, ModelFiles fi
                                            size_t prompt_tokens, std::optional<uint64_t> cap) {
   EngineOptions engine_options;
   engine_options.memory_cap_bytes = cap;
+  EBB_TRY_ASSIGN(engine_options.hot_bytes, HotBytes(options.model));
   engine_options.threads = options.model.threads;
   const int64_t context = files.source->config().max_positions;
   if (static_cast<int64_t>(prompt_tokens) >= context) {
@@ -158,16 +156,26 @@ Result<int> Run(const Options& options) {
       std::fflush(stdout);
     };
   }
+  std::unique_ptr<Trace> trace;
+  if (!options.trace.empty()) {
+    EBB_TRY_ASSIGN(trace, Trace::Create(options.trace));
+    engine->set_trace(trace.get());
+  }
   StopOnInterrupt();
   Generator generator(*engine, 1);
+  Ledger ledger(*engine);
   EBB_TRY_ASSIGN(const size_t id, generator.Submit(std::move(request)));
   for (bool running = true; running;) {
     if (interrupted) generator.CancelAll();
     EBB_TRY_ASSIGN(running, generator.RunStep());
+    ledger.EndStep();
   }
+  if (trace != nullptr) EBB_TRY(trace->Finish());
   const Generation& generation = generator.result(id);
   if (options.json) {
-    PrintJson(ToJson(options, prompt, prompt_tokens, *engine, generator, generation, cap));
+    OrderedJson json = ToJson(options, prompt, prompt_tokens, *engine, generator, generation, cap);
+    json["ledger"] = ledger.steps();
+    PrintJson(json);
   } else {
     std::fputs("\n", stdout);
     std::fflush(stdout);
@@ -210,6 +218,10 @@ void AddRun(CLI::App& app, CommandBody& body) {
   command->add_option("--seed", options->sampling.seed, "Of sampling")->capture_default_str();
   command->add_option("--stop", options->stops, "End before this text; may be given more than once")
       ->type_name("TEXT");
+  command
+      ->add_option("--trace", options->trace,
+                   "Write what happened when, for ui.perfetto.dev or chrome://tracing")
+      ->type_name("FILE");
   AddJsonFlag(*command, &options->json);
   command->callback([options, &body] { body = [options] { return Run(*options); }; });
 }

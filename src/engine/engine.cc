@@ -42,12 +42,13 @@ Status Engine::Load(const EngineOptions& options) {
                      config().max_positions);
   }
   const uint64_t tokenizer_bytes = tokenizer_ == nullptr ? 0 : tokenizer_->memory_bytes();
-  EBB_TRY_ASSIGN(plan_,
-                 PlanMemory(files_, tokenizer_bytes, *backend_, limits, options.memory_cap_bytes));
+  EBB_TRY_ASSIGN(plan_, PlanMemory(files_, tokenizer_bytes, *backend_, limits,
+                                   {options.memory_cap_bytes, options.hot_bytes}));
 
   WeightOptions weight_options;
   weight_options.resident_embedding = plan_.resident_embedding;
   weight_options.forms = files_.matrices.get();
+  weight_options.form = plan_.matrix_form;
   weight_options.pool = &pool_;
   weight_options.progress = options.progress;
   EBB_TRY_ASSIGN(weights_, ModelWeights::Load(*files_.source, weight_options));
@@ -55,8 +56,8 @@ Status Engine::Load(const EngineOptions& options) {
   kv_pool_ = std::make_unique<KvPool>(decoder_->kv_layout(), plan_.kv_bytes);
   ExpertProvider* experts = nullptr;
   if (files_.packed != nullptr) {
-    EBB_TRY_ASSIGN(packed_experts_,
-                   PackedExperts::Open(*files_.packed, pool_, plan_.cache_bytes, plan_.slots));
+    EBB_TRY_ASSIGN(packed_experts_, PackedExperts::Open(*files_.packed, pool_, plan_.cache_bytes,
+                                                        plan_.slots, plan_.hot_experts));
     experts = packed_experts_.get();
   } else {
     EBB_TRY_ASSIGN(resident_experts_,
@@ -110,6 +111,7 @@ Result<std::vector<Status>> Engine::Step(std::span<const StepInput> inputs,
   std::vector<RowOrigin> origins;
   const auto run = [&]() -> Status {
     if (rows.empty()) return {};
+    const TraceSpan span(trace_, "forward", [&] { return fmt::format("{} rows", rows.size()); });
     EBB_TRY_ASSIGN(const ForwardResult forward, decoder_->Forward(rows, *overrides_, observer_));
     for (const SequenceFailure& failure : forward.failures) {
       for (size_t i = 0; i < inputs.size(); ++i) {
@@ -146,6 +148,12 @@ Result<std::vector<Status>> Engine::Step(std::span<const StepInput> inputs,
   }
   EBB_TRY(run());
   return results;
+}
+
+void Engine::set_trace(Trace* trace) {
+  trace_ = trace;
+  decoder_->set_trace(trace);
+  if (packed_experts_ != nullptr) packed_experts_->set_trace(trace);
 }
 
 void Engine::ReplaceExpert(ExpertKey key, std::shared_ptr<const ExpertWeights> weights) {

@@ -15,6 +15,7 @@
 
 #include "base/progress.h"
 #include "base/threads.h"
+#include "base/trace.h"
 #include "engine/expert_overrides.h"
 #include "engine/memory_plan.h"
 #include "engine/packed_experts.h"
@@ -27,6 +28,7 @@ namespace ebb {
 
 struct EngineOptions {
   std::optional<uint64_t> memory_cap_bytes;  // of everything that the engine holds
+  std::optional<uint64_t> hot_bytes;         // MemoryWish::hot_bytes
   int threads = 0;                           // 0: all processors
   EngineLimits limits;                       // max_positions 0: the model's own
   std::string backend;                       // "": the fastest
@@ -103,6 +105,9 @@ class Engine {
   // Watches all following steps; null for none. It must outlive them.
   void set_observer(ForwardObserver* observer) { observer_ = observer; }
 
+  // Notes what the following steps do, and when; null for nowhere. It must outlive them.
+  void set_trace(Trace* trace);
+
   // What serving experts took so far. All hits for a checkpoint, whose experts are all in memory.
   [[nodiscard]] ExpertCounts expert_counts() const;
 
@@ -123,6 +128,7 @@ class Engine {
   std::optional<ResidentExperts> resident_experts_;
   std::unique_ptr<ExpertOverrides> overrides_;
   ForwardObserver* observer_ = nullptr;
+  Trace* trace_ = nullptr;
 };
 
 }  // namespace ebb

@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "base/threads.h"
 #include "model/expert_provider.h"
+#include "model/owned_matrix.h"
 #include "packed/packed_source.h"
 
 namespace ebb {
@@ -17,7 +18,7 @@ namespace ebb {
 // Memory for one decoded expert, reused from one to the next.
 class ExpertSlot {
  public:
-  explicit ExpertSlot(uint64_t bytes) : memory_(bytes) {}
+  explicit ExpertSlot(uint64_t bytes) : memory_(AllocateWeights(bytes)) {}
 
   // What a slot must have for a group of `packed`.
   [[nodiscard]] static uint64_t BytesFor(const PackedSource& packed, size_t group);

@@ -1,16 +1,13 @@
 #include "engine/packed_experts.h"
 
 #include <algorithm>
-#include <chrono>
+#include <cmath>
 
+#include "base/stopwatch.h"
 #include "engine/encoded_rows.h"
 
 namespace ebb {
 namespace {
-
-double Now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 template <typename Visit>
 void VisitExpertGroups(const PackedSource& packed, Visit visit) {
@@ -21,9 +18,40 @@ void VisitExpertGroups(const PackedSource& packed, Visit visit) {
 
 }  // namespace
 
-PackedExperts::PackedExperts(const PackedSource& packed, const ThreadPool& pool, int slots)
+namespace {
+
+// Calls visit with each member.
+template <typename Visit>
+void VisitMembers(Visit visit) {
+  visit(&ExpertCounts::requests);
+  visit(&ExpertCounts::hits);
+  visit(&ExpertCounts::hot_hits);
+  visit(&ExpertCounts::misses);
+  visit(&ExpertCounts::bytes_read);
+  visit(&ExpertCounts::read_seconds);
+  visit(&ExpertCounts::decode_seconds);
+  visit(&ExpertCounts::compute_seconds);
+  visit(&ExpertCounts::stall_seconds);
+}
+
+}  // namespace
+
+ExpertCounts& ExpertCounts::operator+=(const ExpertCounts& other) {
+  VisitMembers([&](auto member) { this->*member += other.*member; });
+  return *this;
+}
+
+ExpertCounts ExpertCounts::operator-(const ExpertCounts& before) const {
+  ExpertCounts difference = *this;
+  VisitMembers([&](auto member) { difference.*member -= before.*member; });
+  return difference;
+}
+
+PackedExperts::PackedExperts(const PackedSource& packed, const ThreadPool& pool, int slots,
+                             uint64_t hot)
     : packed_(packed),
       decoder_(packed, pool),
+      hot_(SlotBytes(packed), hot),
       experts_per_layer_(static_cast<int32_t>(packed.config().moe.num_experts)) {
   const uint64_t slot_bytes = SlotBytes(packed);
   for (int i = 0; i < slots; ++i) slots_.emplace_back(slot_bytes);
@@ -37,9 +65,11 @@ PackedExperts::PackedExperts(const PackedSource& packed, const ThreadPool& pool,
 
 Result<std::unique_ptr<PackedExperts>> PackedExperts::Open(const PackedSource& packed,
                                                            const ThreadPool& pool,
-                                                           uint64_t cache_bytes, int slots) {
-  std::unique_ptr<PackedExperts> experts(new PackedExperts(packed, pool, slots));
+                                                           uint64_t cache_bytes, int slots,
+                                                           uint64_t hot) {
+  std::unique_ptr<PackedExperts> experts(new PackedExperts(packed, pool, slots, hot));
   EBB_TRY_ASSIGN(experts->cache_, ExpertCache::Open(packed.container(), cache_bytes));
+  experts->has_room_for_all_ = cache_bytes >= MostCacheBytes(packed);
   return experts;
 }
 
@@ -81,11 +111,15 @@ void PackedExperts::Begin(LayerId layer, std::span<const ExpertDemand> demands) 
   for (const ExpertDemand& demand : demands) {
     const uint32_t group =
         group_of_[static_cast<size_t>(layer.value * experts_per_layer_ + demand.expert.value)];
-    wanted_.push_back({demand, group, Stage::kWaitsForRoom, {}});
+    const bool is_hot = hot_.Find(group) != nullptr;
+    wanted_.push_back({demand, group, is_hot ? Stage::kHot : Stage::kWaitsForRoom, {}});
+    if (!is_hot) continue;
+    ++hot_hits_;
+    cache_->CountUseElsewhere(group);
   }
   // Those that are in the cache first: the room for the others might be theirs.
   for (Wanted& wanted : wanted_) {
-    if (cache_->Contains(wanted.group)) Pin(wanted);
+    if (wanted.stage == Stage::kWaitsForRoom && cache_->Contains(wanted.group)) Pin(wanted);
   }
   PinWaiting();
 }
@@ -117,7 +151,8 @@ void PackedExperts::TakeArrival(const ExpertCache::Arrival& arrival) {
 
 bool PackedExperts::AnyReady() const {
   return std::ranges::any_of(wanted_, [](const Wanted& wanted) {
-    return wanted.stage == Stage::kThere || wanted.stage == Stage::kFailed;
+    return wanted.stage == Stage::kThere || wanted.stage == Stage::kHot ||
+           wanted.stage == Stage::kFailed;
   });
 }
 
@@ -133,10 +168,68 @@ Result<bool> PackedExperts::GrantEncoded(const Wanted& wanted) {
   return true;
 }
 
-std::span<const ExpertGrant> PackedExperts::Next() {
-  EBB_CHECK(unreleased_ == 0);
-  while (const auto arrival = cache_->Poll()) TakeArrival(*arrival);
-  PinWaiting();
+ExpertSlot* PackedExperts::ClaimHot(uint32_t group) {
+  const LayerId layer = packed_.groups()[group].layer;
+  return hot_.Claim(group, [&](uint32_t g) {
+    // What this layer has in use stays.
+    if (g != group && packed_.groups()[g].layer == layer) return HUGE_VAL;
+    return cache_->ScoreOf(g);
+  });
+}
+
+bool PackedExperts::GrantOrDecode(const Wanted& wanted) {
+  const ExpertId expert = wanted.demand.expert;
+  if (wanted.stage == Stage::kHot) {
+    grants_.push_back({expert, *hot_.Find(wanted.group)});
+    return true;
+  }
+  if (wanted.stage == Stage::kFailed) {
+    grants_.push_back({expert, tl::unexpected(wanted.status.error())});
+    return true;
+  }
+  ExpertSlot* slot = ClaimHot(wanted.group);
+  const bool is_hot = slot != nullptr;
+  if (!is_hot) {
+    const Result<bool> is_granted = GrantEncoded(wanted);
+    if (!is_granted) {
+      cache_->Unpin(wanted.group);
+      grants_.push_back({expert, tl::unexpected(is_granted.error())});
+      return true;
+    }
+    if (*is_granted) {
+      granted_.push_back(wanted.group);
+      return true;
+    }
+    if (slots_used_ == slots_.size()) return false;
+    slot = &slots_[slots_used_++];
+  }
+  jobs_.push_back({wanted.group, cache_->BytesOf(wanted.group), slot, {}});
+  decoding_.push_back({expert, is_hot});
+  return true;
+}
+
+void PackedExperts::DecodeJobs() {
+  if (jobs_.empty()) return;
+  const TraceSpan span(trace_, "decode", [&] { return fmt::format("{} experts", jobs_.size()); });
+  const Stopwatch watch;
+  decoder_.Decode(jobs_);
+  decode_seconds_ += watch.seconds();
+  for (size_t i = 0; i < jobs_.size(); ++i) {
+    const ExpertDecodeJob& job = jobs_[i];
+    const auto group = static_cast<uint32_t>(job.group);
+    cache_->Unpin(group);
+    if (job.status) {
+      grants_.push_back({decoding_[i].expert, job.slot->matrices()});
+      // One copy is enough, unless there is room for all.
+      if (decoding_[i].is_hot && !has_room_for_all_) cache_->Evict(group);
+    } else {
+      grants_.push_back({decoding_[i].expert, tl::unexpected(job.status.error())});
+      if (decoding_[i].is_hot) hot_.Drop(group);
+    }
+  }
+}
+
+void PackedExperts::WaitUntilSomeAreReady() {
   while (!AnyReady()) {
     const auto arrival = cache_->Wait();
     if (!arrival) {  // nothing is on its way: one expert alone is too large for the cache
@@ -145,56 +238,37 @@ std::span<const ExpertGrant> PackedExperts::Next() {
         wanted.status = MakeError(ErrorCode::kOutOfMemory, "expert cache",
                                   "an expert does not fit into {} bytes", cache_->capacity_bytes());
       }
-      break;
+      return;
     }
     TakeArrival(*arrival);
   }
+}
 
+std::span<const ExpertGrant> PackedExperts::Next() {
+  EBB_CHECK(unreleased_ == 0);
+  while (const auto arrival = cache_->Poll()) TakeArrival(*arrival);
+  PinWaiting();
+  WaitUntilSomeAreReady();
   // All that is there; what must be decoded first, as far as there are slots.
   grants_.clear();
   jobs_.clear();
   decoding_.clear();
+  slots_used_ = 0;
   std::erase_if(wanted_, [&](const Wanted& wanted) {
-    if (wanted.stage == Stage::kFailed) {
-      grants_.push_back({wanted.demand.expert, tl::unexpected(wanted.status.error())});
-      return true;
-    }
-    if (wanted.stage != Stage::kThere) return false;
-    const Result<bool> is_granted = GrantEncoded(wanted);
-    if (!is_granted) {
-      cache_->Unpin(wanted.group);
-      grants_.push_back({wanted.demand.expert, tl::unexpected(is_granted.error())});
-      return true;
-    }
-    if (*is_granted) {
-      granted_.push_back(wanted.group);
-      return true;
-    }
-    if (jobs_.size() == slots_.size()) return false;
-    jobs_.push_back({wanted.group, cache_->BytesOf(wanted.group), &slots_[jobs_.size()], {}});
-    decoding_.push_back(wanted.demand.expert);
-    return true;
+    const bool is_ready = wanted.stage == Stage::kThere || wanted.stage == Stage::kHot ||
+                          wanted.stage == Stage::kFailed;
+    return is_ready && GrantOrDecode(wanted);
   });
-  const double start = Now();
-  decoder_.Decode(jobs_);
-  decode_seconds_ += Now() - start;
-  for (size_t i = 0; i < jobs_.size(); ++i) {
-    cache_->Unpin(static_cast<uint32_t>(jobs_[i].group));
-    if (jobs_[i].status) {
-      grants_.push_back({decoding_[i], jobs_[i].slot->matrices()});
-    } else {
-      grants_.push_back({decoding_[i], tl::unexpected(jobs_[i].status.error())});
-    }
-  }
+  DecodeJobs();
   unreleased_ = grants_.size();
-  granted_at_ = Now();
+  granted_ago_ = Stopwatch();
   return grants_;
 }
 
 void PackedExperts::Release(ExpertId) {
   EBB_CHECK(unreleased_ > 0);
   if (--unreleased_ > 0) return;
-  compute_seconds_ += Now() - granted_at_;
+  compute_seconds_ += granted_ago_.seconds();
   for (const uint32_t group : granted_) cache_->Unpin(group);
   granted_.clear();
 }
@@ -204,6 +278,7 @@ ExpertCounts PackedExperts::counts() const {
   ExpertCounts counts;
   counts.requests = cache.requests;
   counts.hits = cache.hits;
+  counts.hot_hits = hot_hits_;
   counts.misses = cache.misses;
   counts.bytes_read = cache.bytes_read;
   counts.read_seconds = cache.read_seconds;

@@ -24,49 +24,51 @@ Result<std::unique_ptr<PackedMatrices>> PackedMatrices::Open(const PackedSource&
   for (size_t g = 0; g < packed.groups().size(); ++g) {
     const TensorGroup& group = packed.groups()[g];
     if (group.routed_expert || packed.Record(group.first_tensor).code_bytes > 2) continue;
-    EBB_TRY_ASSIGN(const std::optional<Form> form, matrices->FormOf(g));
-    if (form) matrices->forms_.emplace(packed.tensors()[group.first_tensor].name, *form);
+    EBB_TRY_ASSIGN(const std::optional<Stored> stored, matrices->StoredOf(g));
+    if (stored) matrices->stored_.emplace(packed.tensors()[group.first_tensor].name, *stored);
   }
   return matrices;
 }
 
-Result<std::optional<PackedMatrices::Form>> PackedMatrices::FormOf(size_t group) const {
+Result<std::optional<PackedMatrices::Stored>> PackedMatrices::StoredOf(size_t group) const {
   const ContainerIndex& index = packed_.container().index();
   const TensorSpec& tensor = packed_.tensors()[packed_.groups()[group].first_tensor];
-  Form form{group, CanMultiplyEncoded(), 0};
+  Stored stored{group, CanMultiplyEncoded(), 0};
   for (const ChunkRecord& chunk : index.ChunksOf(index.groups[group])) {
     std::array<std::byte, sizeof(ChunkHeader)> bytes;
     if (chunk.bytes < bytes.size()) return std::nullopt;
     EBB_TRY(packed_.container().file().ReadAt(chunk.offset, bytes));
     const auto header = LoadLe<ChunkHeader>(bytes.data());
-    form.is_encoded = form.is_encoded && header.elements == chunk.elements &&
-                      IsEncodedRows(header, tensor.cols());
-    form.exceptions += header.exceptions;
+    stored.is_encoded = stored.is_encoded && header.elements == chunk.elements &&
+                        IsEncodedRows(header, tensor.cols());
+    stored.exceptions += header.exceptions;
   }
   // Not checked by a checksum yet: what cannot be true would spoil the memory plan.
-  if (form.exceptions > tensor.elements()) return std::nullopt;
-  return form;
+  if (stored.exceptions > tensor.elements()) return std::nullopt;
+  return stored;
 }
 
-std::optional<uint64_t> PackedMatrices::BytesOf(const TensorSpec& tensor, MatrixUse use) const {
-  const auto found = forms_.find(tensor.name);
-  if (found == forms_.end()) return std::nullopt;
-  const Form& form = found->second;
-  const GroupRecord& group = packed_.container().index().groups[form.group];
+std::optional<uint64_t> PackedMatrices::BytesOf(const TensorSpec& tensor, MatrixForm form) const {
+  const auto found = stored_.find(tensor.name);
+  if (found == stored_.end()) return std::nullopt;
+  const Stored& stored = found->second;
+  const GroupRecord& group = packed_.container().index().groups[stored.group];
   const uint64_t codes = tensor.elements() * packed_.Record(group.first_tensor).code_bytes;
-  return (form.is_encoded && use == MatrixUse::kWhole ? group.bytes + kReadSlackBytes : codes) +
-         form.exceptions * sizeof(WeightException);
+  return (stored.is_encoded && form == MatrixForm::kSmallest ? group.bytes + kReadSlackBytes
+                                                             : codes) +
+         stored.exceptions * sizeof(WeightException);
 }
 
-Result<OwnedMatrix> PackedMatrices::Read(const TensorSpec& tensor, MatrixUse use) const {
-  const Form& form = forms_.at(tensor.name);
-  return form.is_encoded && use == MatrixUse::kWhole ? ReadEncoded(tensor, form)
-                                                     : ReadCodes(tensor, form);
+Result<OwnedMatrix> PackedMatrices::Read(const TensorSpec& tensor, MatrixForm form) const {
+  const Stored& stored = stored_.at(tensor.name);
+  return stored.is_encoded && form == MatrixForm::kSmallest ? ReadEncoded(tensor, stored)
+                                                            : ReadCodes(tensor, stored);
 }
 
-Result<OwnedMatrix> PackedMatrices::ReadEncoded(const TensorSpec& tensor, const Form& form) const {
+Result<OwnedMatrix> PackedMatrices::ReadEncoded(const TensorSpec& tensor,
+                                                const Stored& stored) const {
   const ContainerIndex& index = packed_.container().index();
-  const GroupRecord& group = index.groups[form.group];
+  const GroupRecord& group = index.groups[stored.group];
   AlignedArray<std::byte> bytes = AllocateWeights(group.bytes + kReadSlackBytes);
   const std::span<std::byte> chunks = bytes.span().first(group.bytes);
   EBB_TRY(packed_.container().ReadGroupInto(group, chunks));
@@ -91,9 +93,10 @@ Result<OwnedMatrix> PackedMatrices::ReadEncoded(const TensorSpec& tensor, const 
                      static_cast<int64_t>(tensor.cols()), rows.step, std::move(exceptions));
 }
 
-Result<OwnedMatrix> PackedMatrices::ReadCodes(const TensorSpec& tensor, const Form& form) const {
+Result<OwnedMatrix> PackedMatrices::ReadCodes(const TensorSpec& tensor,
+                                              const Stored& stored) const {
   const ContainerIndex& index = packed_.container().index();
-  const GroupRecord& group = index.groups[form.group];
+  const GroupRecord& group = index.groups[stored.group];
   const uint8_t code_bytes = packed_.Record(group.first_tensor).code_bytes;
   AlignedArray<std::byte> codes = AllocateWeights(tensor.elements() * code_bytes);
   std::vector<WeightException> exceptions;

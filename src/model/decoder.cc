@@ -134,6 +134,7 @@ void Decoder::Embed() {
 }
 
 void Decoder::RunLayer(LayerId layer, ExpertProvider& experts, ForwardObserver* observer) {
+  const TraceSpan layer_span(trace_, "layer", [&] { return fmt::format("{}", layer.value); });
   const LayerWeights& weights = weights_.layer(layer);
   const auto eps = static_cast<float>(config_.rms_norm_eps);
   const int64_t count = step_.count();
@@ -141,12 +142,16 @@ void Decoder::RunLayer(LayerId layer, ExpertProvider& experts, ForwardObserver* 
   const Rows normed = First(buffers_.normed, count);
   const Rows output = First(buffers_.output, count);
 
-  backend_.RmsNorm(weights.attention_norm, eps, residual, normed);
-  attention_->Run(layer, weights, step_, normed, output);
-  backend_.Add(output, residual, config_.hidden_size);
+  {
+    const TraceSpan span(trace_, "attention");
+    backend_.RmsNorm(weights.attention_norm, eps, residual, normed);
+    attention_->Run(layer, weights, step_, normed, output);
+    backend_.Add(output, residual, config_.hidden_size);
+  }
 
   backend_.RmsNorm(weights.mlp_norm, eps, residual, normed);
   if (weights.dense) {
+    const TraceSpan span(trace_, "dense MLP");
     RunMlp(backend_, *weights.dense, normed, buffers_.mlp_gate, buffers_.mlp_up, output);
   } else {
     moe_.Run(layer, weights, step_, normed, output, experts, observer);
@@ -167,6 +172,7 @@ void Decoder::WriteOutputs() {
     }
     if (with_logits) logits_count = static_cast<int64_t>(output_rows_.size());
   }
+  const TraceSpan span(trace_, "output head");
   const Rows hidden = First(buffers_.hidden, static_cast<int64_t>(output_rows_.size()));
   backend_.GatherRows(buffers_.residual, output_rows_, hidden, config_.hidden_size);
   backend_.RmsNorm(weights_.final_norm(), static_cast<float>(config_.rms_norm_eps), hidden, hidden);

@@ -12,6 +12,7 @@
 
 #include "base/bytes.h"
 #include "base/error.h"
+#include "base/trace.h"
 #include "kernels/backend.h"
 #include "model/attention.h"
 #include "model/batch.h"
@@ -52,6 +53,11 @@ class Decoder {
                                       const BatchLimits& limits);
 
   const BatchLimits& limits() const { return limits_; }
+  // Where the parts of all following passes are noted; null for nowhere. It must outlive them.
+  void set_trace(Trace* trace) {
+    trace_ = trace;
+    moe_.set_trace(trace);
+  }
   const KvLayout& kv_layout() const { return kv_layout_; }
 
   // Runs the rows through the model and appends them to their caches. `experts` gives the routed
@@ -86,6 +92,7 @@ class Decoder {
   Buffers buffers_;
   std::unique_ptr<Attention> attention_;
   MoeBlock moe_;
+  Trace* trace_ = nullptr;
 
   Step step_;
   std::vector<int64_t> positions_;

@@ -11,9 +11,9 @@
 
 namespace ebb {
 
-enum class MatrixUse {
-  kWhole,  // multiplied as it is: any form will do
-  kCut,    // taken apart when it is loaded: weights must stand in their places
+enum class MatrixForm {
+  kSmallest,  // encoded, where kernels multiply that
+  kCodes,     // each weight in its place: to be taken apart, or for the fastest products
 };
 
 // Thread-safe.
@@ -23,10 +23,11 @@ class MatrixForms {
 
   // The bytes that Read's result will hold; nothing if the tensor's elements must be read instead.
   [[nodiscard]] virtual std::optional<uint64_t> BytesOf(const TensorSpec& tensor,
-                                                        MatrixUse use) const = 0;
+                                                        MatrixForm form) const = 0;
 
   // A tensor of which BytesOf gave a number.
-  [[nodiscard]] virtual Result<OwnedMatrix> Read(const TensorSpec& tensor, MatrixUse use) const = 0;
+  [[nodiscard]] virtual Result<OwnedMatrix> Read(const TensorSpec& tensor,
+                                                 MatrixForm form) const = 0;
 };
 
 }  // namespace ebb

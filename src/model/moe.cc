@@ -30,7 +30,10 @@ uint64_t MoeBlock::ListBytes(const ModelConfig& config, int64_t max_rows) {
 
 void MoeBlock::Run(LayerId layer, const LayerWeights& weights, Step& step, ConstRows x, Rows y,
                    ExpertProvider& experts, ForwardObserver* observer) {
-  Choose(weights, step, x);
+  {
+    const TraceSpan span(trace_, "router");
+    Choose(weights, step, x);
+  }
   if (observer != nullptr) {
     const auto pairs = static_cast<size_t>(pairs_);
     observer->OnRouting(
@@ -43,6 +46,7 @@ void MoeBlock::Run(LayerId layer, const LayerWeights& weights, Step& step, Const
   // While the experts arrive:
   Rows shared;
   if (weights.shared) {
+    const TraceSpan span(trace_, "shared experts");
     shared = First(buffers_.moe.shared_output, x.count);
     RunMlp(backend_, *weights.shared, x, buffers_.mlp_gate, buffers_.mlp_up, shared);
   }
@@ -118,7 +122,11 @@ void MoeBlock::RunExperts(LayerId layer, ConstRows x, Step& step, ExpertProvider
              (end == begin || rows + PairCount(grants[end]) <= buffers_.moe.gate.count)) {
         rows += PairCount(grants[end++]);
       }
-      RunGroup(layer, grants.subspan(begin, end - begin), x, step);
+      {
+        const TraceSpan span(trace_, "experts",
+                             [&] { return fmt::format("{} experts, {} rows", end - begin, rows); });
+        RunGroup(layer, grants.subspan(begin, end - begin), x, step);
+      }
       begin = end;
     }
     for (const ExpertGrant& grant : grants) experts.Release(grant.expert);

@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "base/trace.h"
 #include "model/batch.h"
 #include "model/buffers.h"
 #include "model/expert_provider.h"
@@ -23,6 +24,8 @@ class MoeBlock {
  public:
   // `config` and `buffers` must outlive it.
   MoeBlock(const ModelConfig& config, const Backend& backend, const Buffers& buffers);
+
+  void set_trace(Trace* trace) { trace_ = trace; }
 
   // What it holds beside the buffers.
   [[nodiscard]] static uint64_t ListBytes(const ModelConfig& config, int64_t max_rows);
@@ -53,6 +56,7 @@ class MoeBlock {
   const Backend& backend_;
   const Buffers& buffers_;
   Router router_;
+  Trace* trace_ = nullptr;
 
   // Of the pairs in the order of the rows: pair t k + j is choice j of row t.
   std::vector<int32_t> chosen_;  // its expert, -1: none

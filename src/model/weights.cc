@@ -18,7 +18,7 @@ constexpr std::string_view kLatentProjection = "kv_b_proj.weight";
 // How a tensor is held in memory.
 struct Residence {
   bool is_resident = true;
-  std::optional<MatrixUse> form;  // by WeightOptions::forms; nothing: as elements
+  std::optional<MatrixForm> form;  // by WeightOptions::forms; nothing: as elements
   uint64_t bytes = 0;
 };
 
@@ -26,15 +26,15 @@ Result<Residence> ResidenceOf(const WeightSource& source, const TensorSpec& tens
                               const WeightOptions& options) {
   Residence residence;
   if (IsRoutedExpert(tensor.role)) return Residence{false, {}, 0};
-  const MatrixUse use =
-      tensor.name.ends_with(kLatentProjection) ? MatrixUse::kCut : MatrixUse::kWhole;
+  const MatrixForm form =
+      tensor.name.ends_with(kLatentProjection) ? MatrixForm::kCodes : options.form;
   std::optional<uint64_t> bytes;
-  if (options.forms != nullptr) bytes = options.forms->BytesOf(tensor, use);
+  if (options.forms != nullptr) bytes = options.forms->BytesOf(tensor, form);
   if (tensor.role == TensorRole::kEmbedding && !source.config().tied_embeddings &&
       (bytes || !options.resident_embedding)) {
     return Residence{false, {}, 0};
   }
-  if (bytes) return Residence{true, use, *bytes};
+  if (bytes) return Residence{true, form, *bytes};
   EBB_TRY_ASSIGN(const DType dtype, source.DTypeOf(tensor));
   const uint64_t element_bytes = tensor.shape.size() == 1 ? sizeof(float) : DTypeBytes(dtype);
   return Residence{true, {}, tensor.elements() * element_bytes};

@@ -75,8 +75,9 @@ struct WeightOptions {
   // the output head as well and always stay in memory.
   bool resident_embedding = true;
   const MatrixForms* forms = nullptr;  // null: all matrices as rows of elements
-  const ThreadPool* pool = nullptr;    // to read with; null: one thread
-  ProgressSink progress;               // bytes
+  MatrixForm form = MatrixForm::kSmallest;
+  const ThreadPool* pool = nullptr;  // to read with; null: one thread
+  ProgressSink progress;             // bytes
 };
 
 // Immutable, so safe to share between threads and engines.

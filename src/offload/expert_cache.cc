@@ -46,7 +46,9 @@ void ExpertCache::CountUse(uint32_t group, bool is_hit) {
   Entry& entry = entries_[group];
   ++counts_.requests;
   ++(is_hit ? counts_.hits : counts_.misses);
+  const bool is_evictable = evictable_.erase(OrderOf(group)) > 0;
   entry.last_use = ++uses_;
+  if (is_evictable) evictable_.insert(OrderOf(group));
   if (!entry.used) used_.push_back(group);
   entry.used = true;
 }
@@ -105,6 +107,11 @@ void ExpertCache::Unpin(uint32_t group) {
   evictable_.insert(OrderOf(group));
 }
 
+void ExpertCache::Evict(uint32_t group) {
+  EBB_CHECK(evictable_.erase(OrderOf(group)) == 1);
+  Empty(entries_[group]);
+}
+
 std::optional<ExpertCache::Arrival> ExpertCache::Poll() {
   const auto completion = reads_->Poll();
   if (!completion) return std::nullopt;
@@ -112,6 +119,7 @@ std::optional<ExpertCache::Arrival> ExpertCache::Poll() {
 }
 
 std::optional<ExpertCache::Arrival> ExpertCache::Wait() {
+  const TraceSpan span(trace_, "wait for a read");
   const auto start = Clock::now();
   const auto completion = reads_->Wait();
   if (!completion) return std::nullopt;
@@ -124,6 +132,11 @@ ExpertCache::Arrival ExpertCache::Accept(const ReadCompletion& completion) {
   Entry& entry = entries_[group];
   const GroupRecord& record = reader_.index().groups[group];
   if (reads_->outstanding() == 0) counts_.read_seconds += Since(busy_since_);
+  if (trace_ != nullptr) {
+    trace_->Overlapping("reads", fmt::format("group {}", group), group, completion.started,
+                        completion.finished);
+  }
+  const TraceSpan span(trace_, "checksum");
   Arrival arrival{group, {}};
   if (completion.bytes) {
     counts_.bytes_read += record.bytes;

@@ -25,6 +25,7 @@
 #include <span>
 #include <vector>
 
+#include "base/trace.h"
 #include "container/reader.h"
 #include "offload/async_reader.h"
 #include "offload/page_slab.h"
@@ -61,6 +62,13 @@ class ExpertCache {
   [[nodiscard]] Result<bool> Pin(uint32_t group);
   void Unpin(uint32_t group);
 
+  // Counts a use of a group of which the caller has a copy of its own.
+  void CountUseElsewhere(uint32_t group) { CountUse(group, true); }
+  // Gives up a group that is there and not pinned.
+  void Evict(uint32_t group);
+  // How much a group was used, in recent rounds above all; only ratios mean something.
+  double ScoreOf(uint32_t group) const { return entries_[group].score; }
+
   // A group whose read has ended. If that failed, the group is neither there nor pinned any more.
   struct Arrival {
     uint32_t group;
@@ -78,6 +86,8 @@ class ExpertCache {
   bool Contains(uint32_t group) const { return entries_[group].state == State::kThere; }
   const ExpertCacheCounts& counts() const { return counts_; }
   const AsyncReader& reads() const { return *reads_; }
+  // Where reads and waiting for them are noted; null for nowhere. It must outlive the cache.
+  void set_trace(Trace* trace) { trace_ = trace; }
 
  private:
   static constexpr double kHalfLife = 64;
@@ -123,6 +133,7 @@ class ExpertCache {
   uint64_t uses_ = 0;
   std::chrono::steady_clock::time_point busy_since_;
   ExpertCacheCounts counts_;
+  Trace* trace_ = nullptr;
   std::unique_ptr<AsyncReader> reads_;  // goes first: it waits for the reads into the buffers
 };
 

@@ -435,6 +435,62 @@ TEST_F(RunTest, JsonHasWhatTheContractNames) {
             json["experts"]["hits"].get<uint64_t>() + json["experts"]["misses"].get<uint64_t>());
 }
 
+TEST_F(RunTest, TheLedgerOfStepsAddsUp) {
+  const Json json =
+      EbbJson("run " + path_ + " --chat -n 12 --hot 300KiB --memory 8MiB " + kQuestion);
+  for (const char* key : {"requests", "hits", "hot_hits", "misses", "bytes_read"}) {
+    uint64_t sum = 0;
+    for (const Json& step : json["ledger"]) sum += step[key].get<uint64_t>();
+    EXPECT_EQ(sum, json["experts"][key].get<uint64_t>()) << key;
+  }
+  EXPECT_GE(json["ledger"].size(), json["new_tokens"].get<size_t>());
+  EXPECT_GT(json["ledger"][0]["bf16_bytes"].get<uint64_t>(),
+            json["ledger"][0]["bytes_read"].get<uint64_t>());
+  EXPECT_LE(json["memory"]["hot_bytes"].get<uint64_t>(), 300u << 10);
+}
+
+TEST_F(RunTest, TraceShowsReadsBesideProducts) {
+  const std::string trace = dir_.Path("trace.json");
+  EXPECT_EQ(Ebb("run " + path_ + " --chat -n 6 --trace " + trace + " " + kQuestion).exit_code, 0);
+  const auto text = ReadTextFile(trace, 64 << 20);
+  ASSERT_TRUE(text.has_value());
+  std::map<std::string, int> spans;
+  int open_reads = 0;
+  for (const Json& event : Json::parse(*text)) {
+    const std::string phase = event["ph"];
+    if (phase == "X") {
+      ++spans[event["name"]];
+      EXPECT_GE(event["dur"].get<double>(), 0);
+    }
+    open_reads += (phase == "b") - (phase == "e");
+  }
+  EXPECT_EQ(open_reads, 0);
+  for (const char* name : {"forward", "layer", "attention", "router", "experts", "output head"}) {
+    EXPECT_GT(spans[name], 0) << name;
+  }
+  ExpectFailure("run " + path_ + " --trace /no/such/folder/t.json " + kQuestion, 1,
+                {"/no/such/folder/t.json"});
+}
+
+TEST_F(RunTest, BenchGenerateHasItsLimitsAndKeepsItsCap) {
+  const Json json = EbbJson(
+      "bench generate --runs 1 -n 3 --warm-tokens 1 --prompt-tokens 5 "
+      "--memory none 8MiB --sequences 1 2 --input " +
+      path_);
+  ASSERT_EQ(json["results"].size(), 4u);
+  EXPECT_GT(json["product_weights_per_second"].get<double>(), 0);
+  for (const Json& result : json["results"]) {
+    for (const char* phase : {"prefill", "decode"}) {
+      EXPECT_GT(result[phase]["tokens_per_second"].get<double>(), 0);
+      EXPECT_GT(result[phase]["wall_over_limit"].get<double>(), 0);
+    }
+    if (!result["cap_bytes"].is_null()) {
+      EXPECT_LE(result["planned_bytes"].get<uint64_t>(), result["cap_bytes"].get<uint64_t>());
+    }
+  }
+  ExpectFailure("bench generate --runs 1 --memory 1KiB --input " + path_, 1, {"--memory"});
+}
+
 TEST_F(RunTest, TheTextIsTheSameForEveryCapAndThreadCount) {
   const Json want = EbbJson("run " + path_ + " --chat -n 48 " + kQuestion);
   uint64_t most_misses = 0;

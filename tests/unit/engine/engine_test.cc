@@ -132,6 +132,44 @@ TEST_P(EngineTest, BoundedDenseMatricesAreMultipliedAsCodes) {
   }
 }
 
+TEST_P(EngineTest, HotExpertsGiveTheSameBits) {
+  const std::string path = Pack("rel:0.2", BoundScope::kExpert, "rel:0.1");
+  const auto warm = Open(path, Options());
+  const auto tokens = Tokens(*warm, 24);
+  const Logits want = LogitsOf(*warm, tokens);
+  EXPECT_EQ(warm->expert_counts().hot_hits, 0u);
+  const uint64_t weights = warm->memory_plan().weights_bytes;
+  // Room for none, some and all of them beside a small cache, and a cap that leaves room by itself.
+  for (const uint64_t hot : {uint64_t{0}, 3 * weights / 2, uint64_t{64} << 20}) {
+    for (const bool is_capped : {false, true}) {
+      EngineOptions options = Options(2);
+      options.hot_bytes = hot;
+      if (is_capped) options.memory_cap_bytes = (uint64_t{2} << 20) + hot;
+      const auto engine = Open(path, options);
+      for (int pass = 0; pass < 3; ++pass) EXPECT_EQ(LogitsOf(*engine, tokens), want);
+      EXPECT_LE(engine->memory_plan().hot_bytes, hot);
+      const ExpertCounts counts = engine->expert_counts();
+      EXPECT_LE(counts.hot_hits, counts.hits);
+      EXPECT_EQ(counts.hits + counts.misses, counts.requests);
+      if (hot >= uint64_t{64} << 20) {
+        EXPECT_GE(2 * counts.hot_hits, counts.requests);
+      }
+    }
+  }
+  const auto roomy = Open(path, Options(2, uint64_t{1} << 30));
+  EXPECT_EQ(roomy->memory_plan().matrix_form, MatrixForm::kCodes);
+  EXPECT_GT(roomy->memory_plan().hot_experts, 0u);
+  EXPECT_EQ(LogitsOf(*roomy, tokens), want);
+}
+
+TEST_P(EngineTest, HotMemoryBeyondTheCapIsRefused) {
+  EngineOptions options = Options(2, uint64_t{1} << 20);
+  options.hot_bytes = uint64_t{2} << 20;
+  const auto engine = Engine::Open(Pack("rel:0.2"), options);
+  ASSERT_FALSE(engine.has_value());
+  EXPECT_THAT(engine.error().ToString(), HasSubstr("--hot"));
+}
+
 TEST_P(EngineTest, EveryCapAndThreadCountGivesTheSameBits) {
   const std::string path = Pack("rel:0.2", BoundScope::kExpert, "rel:0.1");
   const auto free_engine = Open(path, Options());
