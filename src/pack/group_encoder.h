@@ -105,7 +105,12 @@ class GroupEncoder {
   bool uses_peer() const { return uses_peer_; }
 
  private:
-  struct PieceWeights;
+  // The words of a piece's chunks, one after the other.
+  struct PieceWeights {
+    Piece piece;
+    std::span<const std::byte> words;
+    std::vector<std::span<const std::byte>> chunks;
+  };
 
   GroupEncoder(const WeightSource& source, std::span<const TensorSpec> tensors,
                const ErrorBound& bound, BoundScope scope, CodecSetting setting, const Codec* peer)

@@ -194,7 +194,7 @@ std::string WeightsFile(const TempDir& dir) {
 TEST_F(CliTest, EbbSmallWritesLayoutTwoWhereThereAreManyValues) {
   const std::string in = dir_.Path("in.npy");
   const std::vector<float> weights = MakeWeights(Law::kGauss, 600, 1000);
-  ASSERT_TRUE(WriteNpy(in, {600, 1000}, weights));
+  ASSERT_TRUE(WriteNpy(in, std::vector<uint64_t>{600, 1000}, weights));
   double bits[2];
   for (const int layout : {1, 2}) {
     const std::string codec = layout == 1 ? "ebb:fast" : "ebb:small";
