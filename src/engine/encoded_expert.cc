@@ -19,6 +19,9 @@ Result<bool> EncodedExpert::Take(const PackedSource& packed, size_t group,
   for (size_t t = 0; t < tensors.tensors; ++t) {
     const TensorSpec& tensor = packed.tensors()[tensors.first_tensor + t];
     const uint64_t end = begin + tensor.elements();
+    // Float32 where codes cannot say it; and only codes of ours are in chunks that ParseChunk
+    // knows.
+    if (packed.Record(tensors.first_tensor + t).code_bytes != 1) return false;
     EncodedRowsBuilder rows{&encoded_[t], &exceptions_[t]};
     rows.Start();
     for (; c < chunks.size() && chunks[c].first_element < end; ++c) {
