@@ -158,7 +158,8 @@ class Bench {
     for (int64_t i = 0; i < options_.steps; ++i) EBB_TRY(Step(*engine, all, random, 1, decode));
     Finish(decode, measured.which);
     measured.decode.push_back(decode);
-    measured.peak_rss_bytes = std::max(measured.peak_rss_bytes, PeakRssBytes() - own);
+    const uint64_t peak = PeakRssBytes();
+    measured.peak_rss_bytes = std::max(measured.peak_rss_bytes, peak - std::min(peak, own));
     return {};
   }
 

@@ -45,10 +45,17 @@ Result<PageSlab> PageSlab::Allocate(uint64_t bytes) {
   return PageSlab(std::move(memory));
 }
 
+PageSlab::PageSlab(PageBuffer memory) : memory_(std::move(memory)), holes_(memory_.size()) {
+  if (memory_.size() < kAheadBytes / 4) return;
+  toucher_ = std::make_unique<PageToucher>(memory_.span());
+  toucher_->Want(kAheadBytes);
+}
+
 std::optional<std::span<std::byte>> PageSlab::Take(uint64_t bytes) {
   EBB_CHECK(bytes % kPageBytes == 0);
   const auto offset = holes_.Take(bytes);
   if (!offset) return std::nullopt;
+  if (toucher_ != nullptr) toucher_->Want(*offset + bytes + kAheadBytes);
   return memory_.span().subspan(*offset, bytes);
 }
 

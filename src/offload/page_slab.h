@@ -7,10 +7,12 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 
 #include "base/page_buffer.h"
+#include "offload/page_toucher.h"
 
 namespace ebb {
 
@@ -28,7 +30,7 @@ class Holes {
   std::map<uint64_t, uint64_t> size_at_;
 };
 
-// Not thread-safe. Becomes resident as it is used.
+// Not thread-safe. Becomes resident a little ahead of its use.
 class PageSlab {
  public:
   // Of whole pages: `bytes` rounded down.
@@ -45,10 +47,13 @@ class PageSlab {
   }
 
  private:
-  explicit PageSlab(PageBuffer memory) : memory_(std::move(memory)), holes_(memory_.size()) {}
+  static constexpr uint64_t kAheadBytes = uint64_t{256} << 20;
+
+  explicit PageSlab(PageBuffer memory);
 
   PageBuffer memory_;
   Holes holes_;
+  std::unique_ptr<PageToucher> toucher_;  // null: a small one. Goes first
 };
 
 }  // namespace ebb
