@@ -24,7 +24,6 @@ struct Residence {
 
 Result<Residence> ResidenceOf(const WeightSource& source, const TensorSpec& tensor,
                               const WeightOptions& options) {
-  Residence residence;
   if (IsRoutedExpert(tensor.role)) return Residence{false, {}, 0};
   const MatrixForm form =
       tensor.name.ends_with(kLatentProjection) ? MatrixForm::kCodes : options.form;
