@@ -51,6 +51,6 @@ if [ -n "${EBB_BENCH_MOONLIGHT:-}" ]; then
     [ -d "$whole" ] || build/release/bin/ebb_synthetic -o "$whole"
     "$ebb" compress "$whole" -o "$whole.ebb" --bound like:rtn4 --dense-bound like:rtn4
   fi
-  json generate "$ebb" bench generate --input "$whole.ebb" --memory 2GiB 4GiB 6GiB none 12GiB
+  json generate "$ebb" bench generate --input "$whole.ebb" --memory 900MiB 2GiB 4GiB 6GiB none 12GiB
 fi
 bench/tables.sh
