@@ -47,6 +47,7 @@ class SqlStatement {
   std::string Text(int column) const;
   std::span<const std::byte> Bytes(int column) const;  // valid until the next Step
   int columns() const;
+  std::string_view Name(int column) const;
   SqlValue Value(int column) const;
 
  private:
@@ -62,7 +63,8 @@ class SqlDatabase {
  public:
   enum class Mode { kRead, kWrite };
 
-  // kWrite creates a file that is not there; kRead refuses one that is not there (kNotFound).
+  // kWrite creates a file that is not there; kRead refuses one that is not there (kNotFound). kRead
+  // works in a folder that may not be written, too, if the last writer has ended in good order.
   [[nodiscard]] static Result<std::unique_ptr<SqlDatabase>> Open(const std::string& path,
                                                                  Mode mode);
   ~SqlDatabase();
@@ -83,6 +85,9 @@ class SqlDatabase {
  private:
   SqlDatabase(std::string path, sqlite3* handle) : path_(std::move(path)), handle_(handle) {}
 
+  static Result<std::unique_ptr<SqlDatabase>> OpenWith(const std::string& path,
+                                                       const std::string& name, int flags);
+
   std::string path_;
   sqlite3* handle_;
 };
@@ -91,6 +96,8 @@ class SqlDatabase {
 class SqlTransaction {
  public:
   [[nodiscard]] static Result<SqlTransaction> Begin(SqlDatabase& database);
+  // For reading alone: all statements until its end see the database as the first one did.
+  [[nodiscard]] static Result<SqlTransaction> BeginRead(SqlDatabase& database);
   SqlTransaction(SqlTransaction&& other) noexcept
       : database_(std::exchange(other.database_, nullptr)) {}
   SqlTransaction& operator=(SqlTransaction&&) = delete;

@@ -122,6 +122,7 @@ Result<std::unique_ptr<StudyWorker>> StudyWorker::Open(const StudyInputs& inputs
   engine.memory_cap_bytes = options.memory_cap_bytes;
   engine.threads = options.threads;
   engine.limits = inputs.limits;
+  engine.limits.reserved_bytes = options.reserved_bytes;
   EBB_TRY_ASSIGN(worker->engine_, Engine::Open(inputs.file.model, engine));
   worker->kl_.emplace(*worker->engine_, inputs, options.reference_bytes);
   return worker;
