@@ -88,6 +88,19 @@ Status CheckShape(const StudyResults& study, const ModelConfig& config, const st
                    "it has other layers or experts than the model that the study measured");
 }
 
+// Sizes are those of the weights that `ebb compress` will encode: a checkpoint's.
+Status CheckWeights(const ModelFiles& files, const std::string& model) {
+  if (files.packed == nullptr) return {};
+  for (size_t i = 0; i < files.packed->tensors().size(); ++i) {
+    const bool routed = files.packed->tensors()[i].expert.value >= 0;
+    if (!routed || files.packed->Record(i).bound_abs == 0) continue;
+    return MakeError(ErrorCode::kInvalidArgument, model,
+                     "its experts are stored with an error: a plan is for the checkpoint that it "
+                     "was made from, so name that with --model");
+  }
+  return {};
+}
+
 OrderedJson ToJson(const Options& options, const SensitivityCells& cells, const MadePlan& plan) {
   OrderedJson json;
   json["file"] = options.output;
@@ -141,6 +154,7 @@ Result<int> Run(const Options& options) {
   EBB_TRY_ASSIGN(const ModelFiles files, OpenModelFiles(study.model));
   const ModelConfig& config = files.source->config();
   EBB_TRY(CheckShape(study.results, config, study.model));
+  EBB_TRY(CheckWeights(files, study.model));
   EBB_TRY_ASSIGN(const SensitivityCells cells,
                  FindSensitivityCells(study.results, config, options.data, study.without_kl));
   EBB_TRY_ASSIGN(const DivergenceFit fit, FitDivergence(cells.points, config));

@@ -294,6 +294,9 @@ Result<StudyFile> ReadStudyFile(const std::string& path) {
                      "it is a database, not a study file: name the .toml that was run");
   }
   EBB_TRY_ASSIGN(const std::string text, ReadTextFile(path, kMaxFileBytes));
+  if (text.find('\0') != std::string::npos) {
+    return MakeError(ErrorCode::kInvalidArgument, path, "it is no study file, which is TOML text");
+  }
   return ParseStudyFile(text, path);
 }
 
