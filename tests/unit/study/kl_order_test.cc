@@ -24,25 +24,20 @@ experts = ["0"]
 
 class KlOrderTest : public ::testing::Test {
  protected:
-  KlOrderTest() : inputs_(LoadStudy(dir_.Write("study.toml", SmallStudyText(kThreeCells)))) {}
-
-  uint64_t Bytes(size_t item) const {
-    return KlMeter::ReferenceBytes(inputs_.data[0].texts[item], inputs_.config);
-  }
-  // Enough for any two items in a row, not for three.
-  uint64_t RoomForTwo() const {
-    uint64_t most = 0;
-    uint64_t least_of_three = UINT64_MAX;
-    for (size_t i = 0; i + 1 < 5; ++i) most = std::max(most, Bytes(i) + Bytes(i + 1));
-    for (size_t i = 0; i + 2 < 5; ++i) {
-      least_of_three = std::min(least_of_three, Bytes(i) + Bytes(i + 1) + Bytes(i + 2));
+  KlOrderTest() : inputs_(LoadStudy(dir_.Write("study.toml", SmallStudyText(kThreeCells)))) {
+    // Of one size, so that as many fit as a test says.
+    for (ScoredText& text : inputs_.data[0].texts) {
+      text.tokens.resize(std::min(text.tokens.size(), text.first_scored + 6));
+      EXPECT_EQ(text.scored(), 6u);
     }
-    EXPECT_LT(most, least_of_three);
-    return most;
+  }
+
+  uint64_t RoomFor(uint64_t items) const {
+    return items * KlMeter::ReferenceBytes(inputs_.data[0].texts[0], inputs_.config);
   }
 
   TempDir dir_;
-  const StudyInputs inputs_;
+  StudyInputs inputs_;
 };
 
 class SchedulerTest : public KlOrderTest {
@@ -68,7 +63,7 @@ class SchedulerTest : public KlOrderTest {
 };
 
 TEST_F(SchedulerTest, AWorkerStaysWithTheItemsThatItHolds) {
-  scheduler_->FitReferences(RoomForTwo());
+  scheduler_->FitReferences(RoomFor(2));
   // Items 0 and 1, 2 and 3, 4: four cells (with the baseline) on each.
   std::vector<std::vector<int64_t>> items;
   std::vector<std::set<int64_t>> cells(3);
@@ -87,7 +82,7 @@ TEST_F(SchedulerTest, AWorkerStaysWithTheItemsThatItHolds) {
 }
 
 TEST_F(SchedulerTest, WorkersTakeItemsOfTheirOwn) {
-  scheduler_->FitReferences(RoomForTwo());
+  scheduler_->FitReferences(RoomFor(2));
   EXPECT_THAT(Next(0).items, ::testing::ElementsAre(0, 1));
   EXPECT_THAT(Next(1).items, ::testing::ElementsAre(2, 3));
   EXPECT_THAT(Next(0).items, ::testing::ElementsAre(0, 1));
@@ -111,7 +106,7 @@ TEST_F(SchedulerTest, ItemsThatDoNotFitAtAllAreNotTornApart) {
 }
 
 TEST_F(SchedulerTest, LostWorkComesBackWhole) {
-  scheduler_->FitReferences(RoomForTwo());
+  scheduler_->FitReferences(RoomFor(2));
   const Unit lost = *scheduler_->Next({1, 0}).value();
   scheduler_->Lost(1);
   const Unit again = Next(0);
@@ -162,7 +157,7 @@ TEST_F(KlBudgetTest, ABudgetIsKeptAndDoesNotShow) {
   EXPECT_EQ(runs, 5u) << "once for each item";
   ASSERT_EQ(whole.size(), 10u);
   EXPECT_GT(whole[0].sum_kl, 0);
-  for (const uint64_t budget : {all - 1, RoomForTwo(), Bytes(0), uint64_t{0}}) {
+  for (const uint64_t budget : {all - 1, RoomFor(2), RoomFor(1), uint64_t{0}}) {
     SCOPED_TRACE(budget);
     const auto cut = Measure(budget, &runs);
     EXPECT_GT(runs, 5u);
