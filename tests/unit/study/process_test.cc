@@ -162,11 +162,11 @@ TEST_F(MpiTest, AKilledRankIsNamedAndItsWorkIsDoneByTheOther) {
 
 // Of three ranks any one may die: the others must not wait for it at the end, as MPI_Finalize does.
 TEST_F(MpiTest, NobodyWaitsForTheDeadAtTheEnd) {
-  ASSERT_EQ(Run("", Study("one", 60)).exit_code, 0);
+  ASSERT_EQ(Run("", Study("one", 40)).exit_code, 0);
   for (const int victim : {0, 2}) {
     SCOPED_TRACE(victim);
     const std::string name = fmt::format("without {}", victim);
-    const std::string study = Study(name, 60);
+    const std::string study = Study(name, 40);
     const std::string script = dir_.Write(
         "rank.sh",
         fmt::format("#!/bin/bash\n"
