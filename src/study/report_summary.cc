@@ -124,9 +124,8 @@ std::string NamePairs(const ReportInput& input, const std::vector<const Contrast
   return text;
 }
 
-// What was not found, and how little would have been.
-std::string UnseenText(const std::vector<const ContrastRow*>& unseen, bool is_baseline) {
-  if (unseen.empty()) return "";
+// "0.004 to 0.011": how small a difference would have shown; empty where none would.
+std::string DetectableText(const std::vector<const ContrastRow*>& unseen) {
   double least = unseen.front()->detectable_adjusted;
   double most = least;
   for (const ContrastRow* row : unseen) {
@@ -134,16 +133,10 @@ std::string UnseenText(const std::vector<const ContrastRow*>& unseen, bool is_ba
     most = std::max(most, row->detectable_adjusted);
   }
   const bool kl = unseen.front()->measure == Measure::kKl;
+  if (!std::isfinite(most) || (!kl && least >= 1)) return "";
   const auto number = [&](double v) { return kl ? NumberText(v) : fmt::format("{:.3f}", v); };
-  const std::string sizes = number(least) == number(most)
-                                ? number(least)
-                                : fmt::format("{} to {}", number(least), number(most));
-  if (!std::isfinite(most) || (!kl && least >= 1)) {
-    return fmt::format("no effect seen in {}, and these items could not have shown any",
-                       unseen.size());
-  }
-  return fmt::format("no effect seen in {}, where a {} of {} would have shown", unseen.size(),
-                     is_baseline ? "drop" : "difference", sizes);
+  return number(least) == number(most) ? number(least)
+                                       : fmt::format("{} to {}", number(least), number(most));
 }
 
 std::string UnseenVerdict(const ContrastRow& row) {
@@ -157,40 +150,64 @@ std::string UnseenVerdict(const ContrastRow& row) {
                      kl ? NumberText(drop) : fmt::format("{:.3f}", drop));
 }
 
-// One measure of an experiment's contrasts of one kind.
-std::string FindingText(const ReportInput& input, const std::string& kind, Measure measure,
+// "1 of 12 fell; no effect seen in the other 11, where a drop of 0.008 would have shown": of one
+// measure of an experiment's contrasts of one kind.
+std::string FindingText(const ReportInput& input, const std::string& kind,
                         const std::vector<const ContrastRow*>& rows) {
   const bool is_baseline = kind == "baseline";
   std::vector<const ContrastRow*> found;
   std::vector<const ContrastRow*> unseen;
   for (const ContrastRow* row : rows) (row->differs() ? found : unseen).push_back(row);
-  std::string text = fmt::format("{}: of {} ", MeasureText(measure), rows.size());
-  if (is_baseline) {
-    const auto rose = std::count_if(found.begin(), found.end(),
-                                    [](const ContrastRow* row) { return FirstIsHigher(*row); });
-    text += fmt::format("{} fell, {} rose", static_cast<int64_t>(found.size()) - rose, rose);
-  } else {
-    text += fmt::format("{} differ", found.size());
-    if (!found.empty()) text += fmt::format(" ({})", NamePairs(input, found));
+  const auto rose = static_cast<size_t>(std::count_if(
+      found.begin(), found.end(), [](const ContrastRow* row) { return FirstIsHigher(*row); }));
+  std::string text;
+  if (!found.empty() && is_baseline) {
+    text = fmt::format("{} of {} fell", found.size() - rose, rows.size());
+    if (rose > 0) text += fmt::format(", {} rose", rose);
+  } else if (!found.empty()) {
+    text = fmt::format("{} of {} {} ({})", found.size(), rows.size(),
+                       found.size() == 1 ? "differs" : "differ", NamePairs(input, found));
   }
-  const std::string rest = UnseenText(unseen, is_baseline);
-  return rest.empty() ? text : text + "; " + rest;
+  if (unseen.empty()) return text;
+  text += found.empty() ? fmt::format("no effect seen in {}", rows.size())
+                        : fmt::format("; no effect seen in the other {}", unseen.size());
+  const std::string sizes = DetectableText(unseen);
+  if (sizes.empty()) return text + ", and these items could not have shown any";
+  return text + fmt::format(", where a {} of {} would have shown",
+                            is_baseline ? "drop" : "difference", sizes);
+}
+
+// What an experiment's contrasts of one kind say; measures that say the same say it together.
+std::string FindingsText(const ReportInput& input, const std::string& kind, size_t experiment) {
+  std::vector<std::pair<std::string, std::string>> parts;  // measures, what they say
+  for (const Measure measure : {Measure::kIca, Measure::kPia, Measure::kKl}) {
+    std::vector<const ContrastRow*> rows;
+    for (const ContrastRow& row : input.analysis.contrasts) {
+      if (row.experiment != experiment || row.kind != kind || row.measure != measure) continue;
+      rows.push_back(&row);
+    }
+    if (rows.empty()) continue;
+    const std::string text = FindingText(input, kind, rows);
+    if (!parts.empty() && parts.back().second == text) {
+      parts.back().first += " and " + MeasureText(measure);
+    } else {
+      parts.emplace_back(MeasureText(measure), text);
+    }
+  }
+  std::string all;
+  for (const auto& [measures, text] : parts) all += fmt::format(" {}: {}.", measures, text);
+  return all;
 }
 
 void AddFindingsOf(const ReportInput& input, const char* kind, const char* heading,
                    HtmlPage* page) {
   std::vector<std::string> entries;
   for (size_t e = 0; e < input.results.experiments.size(); ++e) {
-    std::string text;
-    for (const Measure measure : {Measure::kIca, Measure::kPia, Measure::kKl}) {
-      std::vector<const ContrastRow*> rows;
-      for (const ContrastRow& row : input.analysis.contrasts) {
-        if (row.experiment == e && row.kind == kind && row.measure == measure) rows.push_back(&row);
-      }
-      if (rows.empty()) continue;
-      text += (text.empty() ? "" : ". ") + FindingText(input, kind, measure, rows);
-    }
-    if (!text.empty()) entries.push_back(TitleOf(input, e) + ". " + text + ".");
+    const std::string text = FindingsText(input, kind, e);
+    if (text.empty()) continue;
+    const std::string title = TitleOf(input, e);
+    const bool ends = title.ends_with('?') || title.ends_with('.') || title.ends_with('!');
+    entries.push_back(title + (ends ? "" : ".") + text);
   }
   if (entries.empty()) return;
   page->Subheading(heading);

@@ -336,14 +336,21 @@ TEST(StatsTest, CrossedComparisonsAreTheirMeanSquares) {
 
 TEST(StatsTest, CrossedComparisonsRefuseWhatTheyCannotTell) {
   const DrawValues two = {{1, 2, 3}, {1, 2, 4}};
-  EXPECT_FALSE(CompareCrossed({{{1, 2, 3}}}, {{{1, 2, 3}}}).has_value()) << "one draw each";
+  const DrawValues one = {{1, 2, 3}};
+  const DrawValues single = {{1}, {2}};
+  const DrawValues not_finite = {{1, 2, NAN}, {1, 2, 3}};
+  const DrawValues shorter = {{1, 2}};
+  const DrawValues none;
+  EXPECT_FALSE(CompareCrossed({one}, {one}).has_value()) << "one draw each";
   EXPECT_FALSE(CompareCrossed({two, true}, {two, true}).has_value());
-  EXPECT_FALSE(CompareCrossed({two}, {{{1, 2}}}).has_value());
-  EXPECT_FALSE(CompareCrossed({{{1}, {2}}}, {{{1}, {2}}}).has_value()) << "one item";
-  EXPECT_FALSE(CompareCrossed({}, {two}).has_value());
-  EXPECT_FALSE(CompareCrossed({{{1, 2, NAN}, {1, 2, 3}}}, {two}).has_value());
+  EXPECT_FALSE(CompareCrossed({two}, {shorter}).has_value());
+  EXPECT_FALSE(CompareCrossed({single}, {single}).has_value()) << "one item";
+  EXPECT_FALSE(CompareCrossed({none}, {two}).has_value());
+  EXPECT_FALSE(CompareCrossed({not_finite}, {two}).has_value());
   EXPECT_FALSE(CompareCrossed({two}, {two}, 1).has_value());
-  const auto same = CompareCrossed({{{1, 0}, {1, 0}}}, {{{1, 0}}, true});
+  const DrawValues twice = {{1, 0}, {1, 0}};
+  const DrawValues once = {{1, 0}};
+  const auto same = CompareCrossed({twice}, {once, true});
   EXPECT_EQ(same->p_value, 1);
   EXPECT_EQ(same->standard_error, 0);
   EXPECT_EQ(same->interval.low, 0);

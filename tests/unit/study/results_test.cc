@@ -133,7 +133,8 @@ TEST_F(ResultsTest, InsideMeansAreNullWhereOneSumIs) {
   const auto inside = [&](const std::string& sql) {
     const auto results = Read(sql).value();
     const auto analysis = AnalyseStudy(results).value();
-    for (const StudyTable& table : MakeStudyTables(results, analysis).value()) {
+    const std::vector<StudyTable> tables = MakeStudyTables(results, analysis).value();
+    for (const StudyTable& table : tables) {
       if (table.name == "inside.csv") return table.csv;
     }
     return std::string();
