@@ -195,6 +195,18 @@ void AddInside(const ReportInput& input, HtmlPage* page) {
   }
 }
 
+// A row of the failures' heat map: short, for what is wide is scrolled out of sight.
+static std::string ShortName(const ReportInput& input, const Arm& arm) {
+  const CellResults& cell = input.FirstCell(arm);
+  if (!cell.has_one_spec()) return cell.label;
+  std::string name = CodecText(cell.codec);
+  if (!cell.bound.empty()) name += " " + cell.bound;
+  if (cell.layers != "all" || cell.experts != "all") name += ", " + GroupName(cell);
+  const ItemScope scope = ScopeOf(input, arm.experiment);
+  if (input.results.data.size() > 1) name += ", " + ScopeText(input, {scope.data, ""});
+  return scope.where.empty() ? name : name + ", " + scope.where;
+}
+
 void AddFailures(const ReportInput& input, HtmlPage* page) {
   HtmlTable table;
   table.csv = "failures.csv";
@@ -211,12 +223,14 @@ void AddFailures(const ReportInput& input, HtmlPage* page) {
     table.header.push_back(name);
   }
   ShownArms seen;
+  std::map<std::string, std::string> short_names;  // by the row's first field
   for (const Arm& arm : input.analysis.arms) {
     const ItemScope scope = ScopeOf(input, arm.experiment);
     const std::string& label = input.FirstCell(arm).label;
     if (!arm.ica || !seen.insert({scope, label}).second) continue;
     double wrong = 0;
     std::vector<std::string> row = {WithScope(input, label, scope)};
+    short_names[row.front()] = ShortName(input, arm);
     for (int f = 1; f < kFailureKinds; ++f) {
       const double share = arm.failures[static_cast<size_t>(f)];
       wrong += share;
@@ -232,7 +246,7 @@ void AddFailures(const ReportInput& input, HtmlPage* page) {
   });
   constexpr size_t kShown = 20;
   for (size_t r = 0; r < std::min(kShown, table.rows.size()); ++r) {
-    map.rows.push_back(table.rows[r].front());
+    map.rows.push_back(short_names[table.rows[r].front()]);
     for (size_t c = 1; c < table.rows[r].size(); ++c) {
       map.values.push_back(std::stod(table.rows[r][c]));
     }
