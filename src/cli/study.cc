@@ -198,8 +198,7 @@ Result<int> WriteTables(const TablesOptions& options) {
   EBB_TRY_ASSIGN(const StudyAnalysis analysis, AnalyseStudy(results));
   EBB_TRY_ASSIGN(const auto tables, MakeStudyTables(results, analysis));
   EBB_TRY(WriteStudyTables(tables, options.out));
-  int64_t failed = 0;
-  for (const NullCheck& check : analysis.checks) failed += check.ok() ? 0 : 1;
+  const CheckCounts checks = analysis.CountChecks();
   if (options.json) {
     OrderedJson json;
     json["folder"] = options.out;
@@ -207,13 +206,15 @@ Result<int> WriteTables(const TablesOptions& options) {
     for (const StudyTable& table : tables) json["tables"].push_back(table.name);
     json["arms"] = analysis.arms.size();
     json["contrasts"] = analysis.contrasts.size();
-    json["null_checks"] = analysis.checks.size();
-    json["null_checks_failed"] = failed;
+    json["null_checks"] = checks.null_checks + checks.seed_contrasts;
+    json["null_checks_failed"] = checks.failed();
+    json["null_checks_unfinished"] = checks.unfinished;
     PrintJson(json);
   } else {
     fmt::print("{}: {} tables, {} arms, {} contrasts\n", options.out, tables.size(),
                analysis.arms.size(), analysis.contrasts.size());
-    fmt::print("{} of {} checks that must come out null did not\n", failed, analysis.checks.size());
+    fmt::print("{} of {} checks that must come out null did not, {} are not measured yet\n",
+               checks.failed(), checks.null_checks + checks.seed_contrasts, checks.unfinished);
   }
   return kExitDone;
 }
