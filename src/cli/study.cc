@@ -189,7 +189,6 @@ Result<int> ShowStatus(const StatusOptions& options) {
 Result<StudyResults> ReadResults(const std::string& study) {
   EBB_TRY_ASSIGN(const StudyFile file, ReadStudyFile(study));
   EBB_TRY_ASSIGN(const auto database, OpenStudyDatabase(file.database));
-  EBB_TRY_ASSIGN(const SqlTransaction snapshot, SqlTransaction::BeginRead(*database));
   return ReadStudyResults(*database);
 }
 

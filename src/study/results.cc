@@ -26,31 +26,12 @@ Status ForRows(SqlDatabase& database, const char* sql, const Body& body) {
   }
 }
 
-// Everything that is read while it lives is of one moment.
-class ReadSnapshot {
- public:
-  static Result<ReadSnapshot> Begin(SqlDatabase& database) {
-    EBB_TRY(database.Execute("BEGIN"));
-    return ReadSnapshot(database);
-  }
-  ReadSnapshot(ReadSnapshot&& other) noexcept
-      : database_(std::exchange(other.database_, nullptr)) {}
-  ReadSnapshot& operator=(ReadSnapshot&&) = delete;
-  ~ReadSnapshot() {
-    if (database_ != nullptr) static_cast<void>(database_->Execute("ROLLBACK"));
-  }
-
- private:
-  explicit ReadSnapshot(SqlDatabase& database) : database_(&database) {}
-  SqlDatabase* database_;
-};
-
 class Loader {
  public:
   explicit Loader(SqlDatabase& database) : database_(database) {}
 
   Result<StudyResults> Run() {
-    EBB_TRY_ASSIGN(const ReadSnapshot snapshot, ReadSnapshot::Begin(database_));
+    EBB_TRY_ASSIGN(const SqlTransaction snapshot, SqlTransaction::BeginRead(database_));
     EBB_TRY(ReadFacts());
     EBB_TRY(ReadItems());
     EBB_TRY(ReadCells());

@@ -150,6 +150,8 @@ Result<std::unique_ptr<SqlDatabase>> SqlDatabase::OpenWith(const std::string& pa
 
 SqlDatabase::~SqlDatabase() { sqlite3_close_v2(handle_); }
 
+bool SqlDatabase::InTransaction() const { return sqlite3_get_autocommit(handle_) == 0; }
+
 Status SqlDatabase::Execute(const char* sql) {
   const int code = sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr);
   if (code != SQLITE_OK) return Failure(code);
@@ -203,12 +205,13 @@ tl::unexpected<Error> SqlDatabase::Failure(int code) const {
 
 Result<SqlTransaction> SqlTransaction::Begin(SqlDatabase& database) {
   EBB_TRY(database.Execute("BEGIN IMMEDIATE"));
-  return SqlTransaction(database);
+  return SqlTransaction(&database);
 }
 
 Result<SqlTransaction> SqlTransaction::BeginRead(SqlDatabase& database) {
+  if (database.InTransaction()) return SqlTransaction(nullptr);
   EBB_TRY(database.Execute("BEGIN"));
-  return SqlTransaction(database);
+  return SqlTransaction(&database);
 }
 
 SqlTransaction::~SqlTransaction() {
@@ -216,6 +219,7 @@ SqlTransaction::~SqlTransaction() {
 }
 
 Status SqlTransaction::Commit() {
+  if (database_ == nullptr) return {};
   EBB_TRY(database_->Execute("COMMIT"));
   database_ = nullptr;
   return {};

@@ -72,6 +72,7 @@ class SqlDatabase {
   SqlDatabase& operator=(const SqlDatabase&) = delete;
 
   const std::string& path() const { return path_; }
+  bool InTransaction() const;
 
   // One or several statements without results.
   [[nodiscard]] Status Execute(const char* sql);
@@ -96,7 +97,8 @@ class SqlDatabase {
 class SqlTransaction {
  public:
   [[nodiscard]] static Result<SqlTransaction> Begin(SqlDatabase& database);
-  // For reading alone: all statements until its end see the database as the first one did.
+  // For reading alone: all statements until its end see the database as the first one did. Inside
+  // of another transaction it is a part of that.
   [[nodiscard]] static Result<SqlTransaction> BeginRead(SqlDatabase& database);
   SqlTransaction(SqlTransaction&& other) noexcept
       : database_(std::exchange(other.database_, nullptr)) {}
@@ -105,7 +107,7 @@ class SqlTransaction {
   [[nodiscard]] Status Commit();
 
  private:
-  explicit SqlTransaction(SqlDatabase& database) : database_(&database) {}
+  explicit SqlTransaction(SqlDatabase* database) : database_(database) {}
   SqlDatabase* database_;
 };
 
