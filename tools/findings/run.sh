@@ -9,15 +9,15 @@ model=$1 folder=$2
 heldout=$here/../../models/ebb-arith/heldout.jsonl
 if [ ! -f "$folder/study.toml" ]; then
   mkdir -p "$folder"
-  "$ebb" study init --preset paper --model "$model" --data "$heldout" -o "$folder/study.toml.new"
+  "$ebb" study init --preset paper --model "$model" --data "$heldout" -o "$folder/preset.toml"
   # The bounds at which the codec takes as many bytes as each quantizer are in the preset; here with several draws.
-  bounds=$(grep -o '"ebb:fast,rel:[0-9.]*"' "$folder/study.toml.new" | sort -u | sed 's/"ebb:fast,\(.*\)"/["ebb:fast+dither,\1"]/' | paste -sd, | sed 's/,\[/, [/g')
+  bounds=$(grep -o '"ebb:fast,rel:[0-9.]*"' "$folder/preset.toml" | sort -u | sed 's/"ebb:fast,\(.*\)"/["ebb:fast+dither,\1"]/' | paste -sd, | sed 's/,\[/, [/g')
   {
-    cat "$folder/study.toml.new" "$here/more.toml"
+    cat "$folder/preset.toml" "$here/more.toml"
     printf '\n[[experiment]]\nname = "bytes-draws"\nabout = "The bounds of equal bytes, with five draws of the rounding"\ndata = "arith"\n'
     printf 'measure = ["kl", "accuracy"]\ninject = [%s]\nseeds = [1, 2, 3, 4, 5]\ncompare = "baseline"\n' "$bounds"
   } >"$folder/study.toml.all"
-  rm "$folder/study.toml.new"
+  rm "$folder/preset.toml"
   if "$ebb" codec list | grep -q '^sz3:interp.* not available'; then
     sed -i 's/, "sz3:interp-lorenzo+dither"//' "$folder/study.toml.all"
   fi
