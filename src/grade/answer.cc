@@ -125,7 +125,21 @@ class Parser {
     return Several(AnswerKind::kList, *parts);
   }
 
-  // a \pm b is both of a + b and a - b; several signs in one expression go together.
+  // Whether several \pm could take their signs one by one: in the parts of a tuple, or without a
+  // \mp that says that they go together.
+  static bool SignsAreFree(std::string_view text) {
+    size_t plus = 0;
+    size_t minus = 0;
+    bool comma = false;
+    for (size_t at = 0; at < text.size(); at += TokenSize(text, at)) {
+      plus += CommandAt(text, at, "\\pm") ? 1 : 0;
+      minus += CommandAt(text, at, "\\mp") ? 1 : 0;
+      comma = comma || text[at] == ',' || text[at] == ';' || text[at] == '&';
+    }
+    return plus + minus > 1 && (comma || minus == 0);
+  }
+
+  // a \pm b is both of a + b and a - b; \mp has the other sign.
   Answer PlusMinus(std::string_view text) {
     const auto replaced = [&](char plus, char minus) {
       std::string out;
@@ -144,7 +158,7 @@ class Parser {
       return out;
     };
     const std::string upper = replaced('+', '-');
-    if (upper == text) return {};
+    if (upper == text || SignsAreFree(text)) return {};
     Answer answer;
     answer.kind = AnswerKind::kList;
     answer.parts.push_back(Parse(upper));
@@ -311,7 +325,9 @@ class Parser {
       if (matrix.kind == AnswerKind::kMatrix) matrix.brackets = brackets;
       return matrix;
     }
-    const Parts parts = SplitCommas(inside, CommaRule::kSeparates);
+    // (1; 2) has its parts in order, too.
+    Parts parts = SplitToken(inside, ";");
+    if (parts && parts->size() == 1) parts = SplitCommas(inside, CommaRule::kSeparates);
     if (!parts) return {};
     if (parts->size() == 1 && brackets == "()") {
       Answer answer = Parse(inside);

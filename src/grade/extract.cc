@@ -46,6 +46,19 @@ std::optional<std::string> Whole(std::string_view text, ExpectedAnswer expected)
   return std::string(text);
 }
 
+// "5 x 10^3" and "3 x 4 = 12" with a sign for the letter.
+std::string WithTimesSigns(std::string text) {
+  for (size_t at = 1; at + 1 < text.size(); ++at) {
+    if ((text[at] != 'x' && text[at] != 'X') || text[at - 1] != ' ' || text[at + 1] != ' ') continue;
+    size_t left = at - 1;
+    while (left > 0 && (text[left] == ' ' || text[left] == '$')) --left;
+    size_t right = at + 1;
+    while (right < text.size() && (text[right] == ' ' || text[right] == '$')) ++right;
+    if (IsDigit(text[left]) && right < text.size() && IsDigit(text[right])) text[at] = '*';
+  }
+  return text;
+}
+
 Extraction Found(ExtractionTier tier, std::string text) {
   return {tier, std::move(text), tier == ExtractionTier::kFormat};
 }
@@ -68,7 +81,8 @@ std::string_view ExtractionTierName(ExtractionTier tier) {
 }
 
 Extraction ExtractAnswer(std::string_view output, AnswerFormat format, ExpectedAnswer expected) {
-  const std::string text = OwnAnswerText(output);
+  const std::string own = OwnAnswerText(output, expected);
+  const std::string& text = own;
   if (auto found = Place(text, format, expected)) {
     return Found(ExtractionTier::kFormat, std::move(*found));
   }
@@ -79,18 +93,20 @@ Extraction ExtractAnswer(std::string_view output, AnswerFormat format, ExpectedA
       return Found(ExtractionTier::kOtherFormat, std::move(*found));
     }
   }
-  if (auto found = LastClause(text, expected)) {
+  const std::string prose = WithTimesSigns(own);
+  std::string rest;  // without what is denied
+  if (auto found = LastClause(prose, expected, &rest)) {
     return Found(ExtractionTier::kClause, std::move(*found));
   }
   // Almost any short output could be words and nothing else, so these come last.
   const bool words = expected == ExpectedAnswer::kText;
-  auto whole = Whole(text, expected);
+  auto whole = Whole(rest, expected);
   if (whole && !words) return Found(ExtractionTier::kWhole, std::move(*whole));
-  if (auto found = FinalMath(text, expected)) {
+  if (auto found = FinalMath(rest, expected)) {
     return Found(ExtractionTier::kFinalMath, std::move(*found));
   }
   if (whole) return Found(ExtractionTier::kWhole, std::move(*whole));
-  auto last = expected == ExpectedAnswer::kChoice ? ChosenLetter(text, false) : LastNumber(text);
+  auto last = expected == ExpectedAnswer::kChoice ? ChosenLetter(rest, false) : LastNumber(rest);
   if (last) return Found(ExtractionTier::kLastNumber, std::move(*last));
   return {};
 }
@@ -101,7 +117,7 @@ std::string ExtractGold(std::string_view solution) {
     const std::string_view rest = TrimSpace(solution.substr(mark + 4));
     if (!rest.empty()) return std::string(rest.substr(0, rest.find('\n')));
   }
-  if (auto boxed = LastBoxed(solution)) return *boxed;
+  if (auto boxed = GoldBox(solution)) return *boxed;
   if (solution.find("answer is") != std::string_view::npos) {
     if (auto clause = LastClause(solution, ExpectedAnswer::kText)) return *clause;
   }

@@ -86,8 +86,8 @@ bool OnlyJoins(std::string_view between) {
   return joined;
 }
 
-// The raw text of the value of the top-level key "answer" of a valid JSON object.
-std::optional<std::string_view> RawAnswer(std::string_view object) {
+// The raw text of the value of the top-level key `wanted` of a valid JSON object.
+std::optional<std::string_view> RawMember(std::string_view object, std::string_view wanted) {
   int depth = 0;
   std::string_view key;
   bool value = false;  // behind the colon of the key
@@ -101,7 +101,7 @@ std::optional<std::string_view> RawAnswer(std::string_view object) {
     } else if (c == '{' || c == '[') {
       ++depth;
     } else if ((c == ',' && depth == 1) || ((c == '}' || c == ']') && --depth == 0)) {
-      if (value && key == "answer") return TrimSpace(object.substr(start, i - start));
+      if (value && key == wanted) return TrimSpace(object.substr(start, i - start));
       value = false;
     } else if (c == ':' && depth == 1) {
       value = true;
@@ -126,9 +126,7 @@ std::optional<std::string> JsonAnswerAt(std::string_view text, size_t open) {
     if (found == json->end()) return std::nullopt;
     if (found->is_string()) return found->get<std::string>();
     if (!found->is_number()) return std::nullopt;
-    const auto raw = RawAnswer(object);
-    if (!raw) return std::nullopt;
-    return std::string(*raw);
+    return RawJsonNumber(object, "answer");
   }
   return std::nullopt;
 }
@@ -153,30 +151,127 @@ void EraseCalculatorMarks(std::string* text) {
   *text = std::move(out);
 }
 
+// "q2:", "question 3", "## user" in small letters, without what marks a heading or bold text.
+bool BeginsQuestion(std::string_view line, bool heading) {
+  constexpr std::string_view kMarks[] = {"q:",           "question:",     "problem:",     "user:",
+                                         "human:",       "instruction:",  "exercise:",    "input:",
+                                         "next question", "[inst]",        "instructions:"};
+  for (const std::string_view mark : kMarks) {
+    if (line.starts_with(mark)) return true;
+  }
+  constexpr std::string_view kHeadings[] = {"question", "problem", "instruction", "user",
+                                            "human",    "exercise", "example",    "input"};
+  for (const std::string_view mark : kHeadings) {
+    if (!line.starts_with(mark)) continue;
+    std::string_view rest = line.substr(mark.size());
+    if (!rest.empty() && IsLetter(rest[0])) continue;
+    rest = TrimSpace(rest);
+    // "Question 2", "### User", but not "Question marks are ..".
+    if (!rest.empty() && IsDigit(rest[0])) return true;
+    if (heading && (rest.empty() || rest[0] == ':' || rest[0] == '*')) return true;
+  }
+  size_t digits = 1;
+  if (line.empty() || line[0] != 'q') return false;
+  while (digits < line.size() && IsDigit(line[digits])) ++digits;
+  return digits > 1 && digits < line.size() &&
+         std::string_view(":.)").find(line[digits]) != kNone;
+}
+
+// Whether a line already says something that may be the answer.
+bool SaysSomething(std::string_view line, ExpectedAnswer expected) {
+  if (expected == ExpectedAnswer::kText || expected == ExpectedAnswer::kChoice) {
+    return !TrimSpace(line).empty();
+  }
+  if (expected == ExpectedAnswer::kMath && line.find_first_of("$\\=") != kNone) return true;
+  return std::any_of(line.begin(), line.end(), IsDigit) || line.find("boxed") != kNone ||
+         LowerAscii(line).find("answer") != kNone;
+}
+
 // The first line that begins another question, behind text that already says something.
-size_t RunOnStart(std::string_view text) {
-  constexpr std::string_view kMarks[] = {
-      "q:",        "question:",     "question ",    "problem:",    "problem ",        "user:",
-      "human:",    "instruction:",  "### question", "### problem", "### instruction", "**question",
-      "**problem", "next question", "input:"};
+size_t RunOnStart(std::string_view text, ExpectedAnswer expected) {
   bool said = false;
   for (size_t line = 0; line < text.size();) {
     const size_t end = std::min(text.find('\n', line), text.size());
-    const std::string start =
-        LowerAscii(TrimSpace(text.substr(line, std::min<size_t>(end - line, 24))));
-    for (const std::string_view mark : kMarks) {
-      if (!said || !start.starts_with(mark)) continue;
-      // "Question 2", but not "Question marks are ..".
-      if (mark.back() == ' ' && (start.size() <= mark.size() || !IsDigit(start[mark.size()])))
-        continue;
-      return line;
+    std::string_view start = text.substr(line, std::min<size_t>(end - line, 40));
+    while (!start.empty() && std::string_view("#*- \t").find(start[0]) != kNone) {
+      start.remove_prefix(1);
     }
-    const std::string_view content = text.substr(line, end - line);
-    said = said || std::any_of(content.begin(), content.end(), IsDigit) ||
-           content.find("boxed") != kNone || LowerAscii(content).find("answer") != kNone;
+    const bool heading = text[line] == '#' || text[line] == '*';
+    if (said && BeginsQuestion(LowerAscii(TrimSpace(start)), heading)) return line;
+    said = said || SaysSomething(text.substr(line, end - line), expected);
     line = end + 1;
   }
   return text.size();
+}
+
+// The first special token, <|name|>, or one that is cut off at the end.
+size_t SpecialTokenStart(std::string_view text) {
+  for (size_t at = text.find("<|"); at != kNone; at = text.find("<|", at + 1)) {
+    size_t end = at + 2;
+    while (end < text.size() && (IsLetter(text[end]) || IsDigit(text[end]) || text[end] == '_')) {
+      ++end;
+    }
+    const bool closed = end > at + 2 && text.substr(end).starts_with("|>");
+    const bool cut_off = end == text.size() || (end > at + 2 && text.substr(end) == "|");
+    if (at > 0 && (closed || cut_off)) return at;  // a token at the very start ends nothing
+  }
+  return text.size();
+}
+
+// Whether the last character of `text`, or the last word, says that a dash may be a minus sign.
+bool MinusMayFollow(std::string_view text, bool apart) {
+  if (!apart) return text.empty() || !IsDigit(text.back());
+  text = TrimSpace(text);
+  return text.ends_with("=") || text.ends_with(" is") || text.ends_with(" are");
+}
+
+// Dashes that are minus signs become "-": before a number or mathematics, not between two numbers.
+std::string WithMinusSigns(std::string_view text) {
+  constexpr std::string_view kDashes[] = {"\u2212", "\u2013", "\u2010", "\u2011", "\uFF0D"};
+  std::string out;
+  for (size_t at = 0; at < text.size();) {
+    size_t size = 0;
+    if (static_cast<unsigned char>(text[at]) >= 0xE2) {
+      for (const std::string_view dash : kDashes) {
+        if (text.substr(at).starts_with(dash)) size = dash.size();
+      }
+    }
+    if (size == 0) {
+      out += text[at++];
+      continue;
+    }
+    size_t next = at + size;
+    while (next < text.size() && text[next] == ' ') ++next;
+    const bool apart = next > at + size;
+    const bool number = next < text.size() &&
+                        (IsDigit(text[next]) || std::string_view("$\\.").find(text[next]) != kNone);
+    const bool minus = text.substr(at).starts_with(kDashes[0]) ||
+                       (number && MinusMayFollow(out, apart));
+    if (minus) {
+      out += '-';
+    } else {
+      out += text.substr(at, size);
+    }
+    at += size;
+  }
+  return out;
+}
+
+// "#### Step 3", "#### 2. Add them": a heading, not an answer.
+bool IsHeading(std::string_view line, std::string_view behind) {
+  const std::string lower = LowerAscii(line.substr(0, 24));
+  for (const std::string_view word : {"step", "part", "case", "method", "question", "problem",
+                                      "solution", "example", "option", "stage", "approach"}) {
+    if (lower.starts_with(word)) return true;
+  }
+  if (line.ends_with(':') || std::none_of(line.begin(), line.end(), IsDigit)) return true;
+  size_t digits = 0;
+  while (digits < line.size() && IsDigit(line[digits])) ++digits;
+  const bool item = digits > 0 && digits + 2 < line.size() &&
+                    (line[digits] == '.' || line[digits] == ')') && line[digits + 1] == ' ';
+  const bool says = lower.find(" is") != std::string::npos || line.find('=') != kNone ||
+                    lower.find("answer") != std::string::npos;
+  return item || (!TrimSpace(behind).empty() && !says);
 }
 
 }  // namespace
@@ -217,9 +312,10 @@ std::optional<std::string> LastHash(std::string_view text, ExpectedAnswer expect
     const size_t end = std::min(text.find('\n', start), text.size());
     const std::string_view rest = TrimSpace(text.substr(start, end - start));
     if (rest.empty() || Placeholder(rest) || rest.size() > kMaxAnswerBytes) continue;
-    // "#### Step 3" is a heading, unless words are asked for.
+    // "#### Step 3" is a heading, unless words are asked for; anything else decides.
     const bool words = expected == ExpectedAnswer::kText || expected == ExpectedAnswer::kChoice;
-    if (!words && ParseAnswer(rest).kind == AnswerKind::kText) continue;
+    const bool text_only = !words && ParseAnswer(rest).kind == AnswerKind::kText;
+    if (text_only && IsHeading(rest, text.substr(end))) continue;
     return std::string(rest);
   }
   return std::nullopt;
@@ -245,28 +341,53 @@ std::optional<std::string> LastJson(std::string_view text) {
   return std::nullopt;
 }
 
-std::string OwnAnswerText(std::string_view output) {
+std::optional<std::string> RawJsonNumber(std::string_view object, std::string_view key) {
+  const auto raw = RawMember(object, key);
+  if (!raw || raw->empty() || !(IsDigit((*raw)[0]) || (*raw)[0] == '-')) return std::nullopt;
+  std::string number(*raw);
+  std::replace(number.begin(), number.end(), 'e', 'E');
+  return number;
+}
+
+std::optional<std::string> GoldBox(std::string_view solution) {
+  std::optional<std::string> found = LastBoxed(solution);
+  size_t last = BoxBefore(solution, solution.size()).value_or(Box{}).start;
+  for (const std::string_view command : {"\\fbox", "\\boxed"}) {
+    for (size_t at = solution.find(command, last); at != kNone;
+         at = solution.find(command, at + 1)) {
+      const size_t open = at + command.size();
+      if (open >= solution.size() || (found && at <= last)) continue;
+      std::string_view content;
+      if (solution[open] == '{') {
+        const size_t end = GroupEnd(solution, open);
+        if (end != kNone) content = solution.substr(open + 1, end - open - 2);
+      } else if (solution[open] == ' ') {
+        content = solution.substr(open + 1);
+        content = content.substr(0, content.find_first_of(" $\n"));
+        while (content.ends_with('.') || content.ends_with(',')) content.remove_suffix(1);
+      }
+      if (Placeholder(content)) continue;
+      found = std::string(TrimSpace(content));
+      last = at;
+    }
+  }
+  return found;
+}
+
+std::string OwnAnswerText(std::string_view output, ExpectedAnswer expected) {
   if (const size_t thought = output.rfind("</think>"); thought != kNone) {
     output.remove_prefix(thought + std::string_view("</think>").size());
   }
-  for (const std::string_view end : {"<|", "</s>", "<eos>", "[EOS]", "[end of text]"}) {
+  for (const std::string_view end : {"</s>", "<eos>", "<\uFF5C", "[EOS]", "[end of text]"}) {
     // A token at the very start ends nothing.
     const size_t found = output.find(end, 1);
     if (found != kNone) output = output.substr(0, found);
   }
+  output = output.substr(0, SpecialTokenStart(output));
   std::string text(output);
   EraseCalculatorMarks(&text);
-  text.resize(RunOnStart(text));
-  constexpr std::string_view kMinus = "\u2212";
-  std::string out;
-  for (size_t at = 0; at < text.size();) {
-    const size_t found = text.find(kMinus, at);
-    out.append(text, at, std::min(found, text.size()) - at);
-    if (found == kNone) break;
-    out += '-';
-    at = found + kMinus.size();
-  }
-  return out;
+  text.resize(RunOnStart(text, expected));
+  return WithMinusSigns(text);
 }
 
 }  // namespace ebb

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <utility>
+
+#include "grade/number_scan.h"
 
 namespace ebb {
 namespace {
@@ -69,8 +72,10 @@ constexpr Spelling kCommands[] = {{"quad", " "},
                                   {"dots", "\\ldots"},
                                   {"cdots", "\\ldots"},
                                   {"arcsec", "\\operatorname{arcsec}"},
-                                  {"euro", "$"},
-                                  {"pounds", "$"},
+                                  {"textdollar", "$"},
+                                  {"texteuro", "\\euro"},
+                                  {"textsterling", "\\pounds"},
+                                  {"textyen", "\\yen"},
                                   {"dollar", "$"},
                                   {"percent", "%"},
                                   {"land", "\\text{ and }"},
@@ -127,20 +132,24 @@ constexpr Spelling kUnicode[] = {{"−", "-"},
                                  {"⅔", "\\frac{2}{3}"},
                                  {"¼", "\\frac{1}{4}"},
                                  {"¾", "\\frac{3}{4}"},
-                                 {"⁰", "^{0}"},
-                                 {"¹", "^{1}"},
-                                 {"²", "^{2}"},
-                                 {"³", "^{3}"},
-                                 {"⁴", "^{4}"},
-                                 {"⁵", "^{5}"},
-                                 {"⁶", "^{6}"},
-                                 {"⁷", "^{7}"},
-                                 {"⁸", "^{8}"},
-                                 {"⁹", "^{9}"},
-                                 {"€", "$"},
-                                 {"£", "$"},
-                                 {"¥", "$"},
-                                 {"￥", "$"},
+                                 {"⅕", "\\frac{1}{5}"},
+                                 {"⅖", "\\frac{2}{5}"},
+                                 {"⅗", "\\frac{3}{5}"},
+                                 {"⅘", "\\frac{4}{5}"},
+                                 {"⅙", "\\frac{1}{6}"},
+                                 {"⅚", "\\frac{5}{6}"},
+                                 {"⅐", "\\frac{1}{7}"},
+                                 {"⅛", "\\frac{1}{8}"},
+                                 {"⅜", "\\frac{3}{8}"},
+                                 {"⅝", "\\frac{5}{8}"},
+                                 {"⅞", "\\frac{7}{8}"},
+                                 {"⅑", "\\frac{1}{9}"},
+                                 {"⅒", "\\frac{1}{10}"},
+                                 {"€", "\\euro "},
+                                 {"£", "\\pounds "},
+                                 {"¥", "\\yen "},
+                                 {"￥", "\\yen "},
+                                 {"¢", "\\text{ cents}"},
                                  {"，", ","},
                                  {"、", ","},
                                  {"．", "."},
@@ -182,6 +191,16 @@ constexpr Spelling kUnicode[] = {{"−", "-"},
                                  {"\uFEFF", ""},
                                  {"\u2061", ""},
                                  {"\u2062", ""}};
+
+// Raised and lowered characters; a run of them is one exponent or one index.
+constexpr Spelling kRaised[] = {{"⁰", "0"}, {"¹", "1"}, {"²", "2"}, {"³", "3"}, {"⁴", "4"},
+                                {"⁵", "5"}, {"⁶", "6"}, {"⁷", "7"}, {"⁸", "8"}, {"⁹", "9"},
+                                {"⁺", "+"}, {"⁻", "-"}, {"⁼", "="}, {"⁽", "("}, {"⁾", ")"},
+                                {"ⁿ", "n"}, {"ⁱ", "i"}, {"ˣ", "x"}, {"ᵏ", "k"}, {"ᵐ", "m"}};
+constexpr Spelling kLowered[] = {{"₀", "0"}, {"₁", "1"}, {"₂", "2"}, {"₃", "3"}, {"₄", "4"},
+                                 {"₅", "5"}, {"₆", "6"}, {"₇", "7"}, {"₈", "8"}, {"₉", "9"},
+                                 {"₊", "+"}, {"₋", "-"}, {"₍", "("}, {"₎", ")"}, {"ₙ", "n"},
+                                 {"ₓ", "x"}, {"ᵢ", "i"}, {"ⱼ", "j"}, {"ₖ", "k"}, {"ₘ", "m"}};
 
 // Spaces that may stand between the groups of three digits of one number, but separate else.
 constexpr std::string_view kThinSpaces[] = {"\\,", "\u2009", "\u202F"};
@@ -342,7 +361,8 @@ class Cleaner {
       case '%':
       case '#':
       case '&':
-        out_.push_back(c == '&' ? ' ' : c);
+        if (c == '&') out_.push_back('\\');
+        out_.push_back(c);
         return;
       case '_':
         out_ += "\\_";
@@ -364,19 +384,16 @@ class Cleaner {
   void Foreign() {
     if (After("√")) {
       at_ += std::string_view("√").size();
-      size_t end = at_;
-      while (IsDigit(At(end))) ++end;
+      const auto number = ScanNumber(text_, at_);
+      const size_t size = number ? number->size : 0;
       out_ += "\\sqrt";
-      if (end > at_) {
-        out_ += '{';
-        out_ += text_.substr(at_, end - at_);
-        out_ += '}';
-      } else {
-        out_ += ' ';
-      }
-      at_ = end;
+      out_.push_back(size > 0 ? '{' : ' ');
+      out_ += text_.substr(at_, size);
+      if (size > 0) out_.push_back('}');
+      at_ += size;
       return;
     }
+    if (Shifted(kRaised, "^") || Shifted(kLowered, "_")) return;
     for (const auto& [from, to] : kUnicode) {
       if (!After(from)) continue;
       Put(to);
@@ -384,6 +401,25 @@ class Cleaner {
       return;
     }
     out_.push_back(text_[at_++]);
+  }
+
+  // A run of raised or lowered characters.
+  bool Shifted(std::span<const Spelling> characters, std::string_view mark) {
+    std::string inside;
+    while (true) {
+      const auto found =
+          std::find_if(characters.begin(), characters.end(),
+                       [&](const Spelling& spelling) { return After(spelling.first); });
+      if (found == characters.end()) break;
+      inside += found->second;
+      at_ += found->first.size();
+    }
+    if (inside.empty()) return false;
+    out_ += mark;
+    out_.push_back('{');
+    out_ += inside;
+    out_.push_back('}');
+    return true;
   }
 
   void Plain() {
@@ -443,9 +479,12 @@ std::string TightText(std::string_view cleaned) {
     size_t next = i;
     while (next < cleaned.size() && IsSpace(cleaned[next])) ++next;
     // A space between two words or numbers separates them; any other says nothing.
-    if (!out.empty() && next < cleaned.size() && joins(out.back()) && joins(cleaned[next])) {
-      out.push_back(' ');
-    }
+    const bool separates =
+        !out.empty() && next < cleaned.size() && joins(out.back()) && joins(cleaned[next]);
+    // Nor does "1, 234" become 1,234.
+    const bool comma = out.size() > 1 && out.back() == ',' && IsDigit(out[out.size() - 2]) &&
+                       GroupOfThree(cleaned, next);
+    if (separates || comma) out.push_back(' ');
     i = next - 1;
   }
   return out;

@@ -1,26 +1,23 @@
 // Numbers and runs of mathematics in prose.
 #include <algorithm>
+#include <utility>
+#include <vector>
 
 #include "grade/math_text.h"
 #include "grade/number_scan.h"
 #include "grade/prose.h"
+#include "grade/prose_parts.h"
 #include "grade/units.h"
+#include "grade/word_numbers.h"
 
 namespace ebb {
 namespace {
 
+using namespace prose_parts;
+
+constexpr size_t kMaxRunBytes = 400;
+
 bool WordByte(char c) { return IsLetter(c) || IsDigit(c) || c == '_'; }
-
-std::string_view LettersAt(std::string_view text, size_t at) {
-  size_t end = at;
-  while (end < text.size() && IsLetter(text[end])) ++end;
-  return text.substr(std::min(at, text.size()), end - std::min(at, text.size()));
-}
-
-size_t SkipSpaces(std::string_view text, size_t at) {
-  while (at < text.size() && text[at] == ' ') ++at;
-  return at;
-}
 
 // \frac{digits}{digits} at `at`: its bytes, or 0.
 size_t FractionSize(std::string_view text, size_t at) {
@@ -53,80 +50,43 @@ bool ItemNumber(std::string_view text, size_t start, size_t end) {
   return next < text.size() && text[next] != '\n';
 }
 
+// The currency sign that ends just before `at`: its bytes.
+size_t CurrencyBefore(std::string_view text, size_t at) {
+  for (const std::string_view sign : {"\\$", "$", "€", "£", "¥"}) {
+    if (text.substr(0, at).ends_with(sign)) return sign.size();
+  }
+  return 0;
+}
+
+// Whether a minus that ends before `minus` and stands apart ("x = - 5") is a sign: where nothing
+// stands that could be subtracted from.
+bool SignApart(std::string_view text, size_t minus) {
+  size_t before = minus;
+  while (before > 0 && text[before - 1] == ' ') --before;
+  if (before == 0 || before == minus) return false;  // a list's dash; "x- 5"
+  if (std::string_view("=(:,[<>$").find(text[before - 1]) != std::string_view::npos) return true;
+  size_t start = before;
+  while (start > 0 && IsLetter(text[start - 1])) --start;
+  const std::string word = LowerAscii(text.substr(start, before - start));
+  return word == "is" || word == "are" || word == "be" || word == "equals" || word == "was";
+}
+
 // The sign before a number: the index where it starts. A minus behind a number, a letter or a
 // bracket subtracts instead.
 size_t SignStart(std::string_view text, size_t at) {
-  size_t start = at;
-  if (start > 0 && text[start - 1] == '$') --start;
-  if (start > 0 && text[start - 1] == '\\') --start;
-  if (start == 0 || text[start - 1] != '-') return start;
-  size_t before = start - 1;
+  const size_t start = at - CurrencyBefore(text, at);
+  size_t minus = start;
+  while (minus > 0 && text[minus - 1] == ' ') --minus;
+  if (minus == 0 || text[minus - 1] != '-') return start;
+  --minus;
+  if (minus + 1 < start) return SignApart(text, minus) ? minus : start;
+  size_t before = minus;
   while (before > 0 && text[before - 1] == ' ') --before;
-  if (before == 0) return start - 1;
+  if (before == 0) return minus;
   const char c = text[before - 1];
   // "left - 5" and "is -5": the space behind the sign tells; it touches the number here.
-  const bool spaced = before < start - 1;
   if (IsDigit(c) || c == ')' || c == '}' || c == '%') return start;
-  if (IsLetter(c) && !spaced) return start;
-  if (static_cast<unsigned char>(c) >= 0x80 && !spaced) return start - 1;
-  return start - 1;
-}
-
-// The bytes of the unit at `at`. One letter may be anything, and "in" is mostly a preposition.
-size_t UnitSize(std::string_view text, size_t at) {
-  const std::string_view word = LettersAt(text, at);
-  const bool unit = word.size() > 1 && word != "in" && !CanonicalUnit(word).empty();
-  return unit ? word.size() : 0;
-}
-
-// The end of the words behind a number that belong to it: a scale, a part of another number ("and a
-// half", "thirds"), a unit.
-size_t WordTail(std::string_view text, size_t end) {
-  const size_t at = SkipSpaces(text, end);
-  for (const std::string_view half : {"and a half", "and one half", "and one-half", "and a quarter",
-                                      "and a third", "and three quarters", "and two thirds"}) {
-    if (text.substr(at).starts_with(half)) return at + half.size();
-  }
-  const std::string_view word = LettersAt(text, at);
-  if (ChangesNumber(word)) return at + word.size();
-  if (ScaleWord(word) == 1) {
-    const size_t unit = UnitSize(text, at);
-    return unit > 0 ? at + unit : end;
-  }
-  const size_t next = SkipSpaces(text, at + word.size());
-  const size_t unit = UnitSize(text, next);
-  return unit > 0 ? next + unit : at + word.size();
-}
-
-// The end of the number whose digits end at `end`, with what belongs to it: a fraction bar, a
-// percent sign, a scale word. 0: it is part of something else.
-size_t NumberTail(std::string_view text, size_t end) {
-  const auto at = [&](size_t i) { return i < text.size() ? text[i] : '\0'; };
-  if ((at(end) == '/' || at(end) == ':') && IsDigit(at(end + 1))) {
-    const char mark = at(end);
-    const auto next = ScanNumber(text, end + 1);
-    if (!next) return 0;
-    end += 1 + next->size;
-    if (at(end) == mark && IsDigit(at(end + 1))) return 0;  // a date or a time
-  } else if (at(end) == ' ' && IsDigit(at(end + 1))) {
-    // A mixed number, 3 1/2.
-    const auto next = ScanNumber(text, end + 1);
-    if (next && next->plain && at(end + 1 + next->size) == '/' &&
-        IsDigit(at(end + 2 + next->size))) {
-      end += 1 + next->size;
-      const auto bottom = ScanNumber(text, end + 1);
-      if (!bottom) return 0;
-      end += 1 + bottom->size;
-    }
-  }
-  end += FractionSize(text, end);
-  if (at(end) == '%') return end + 1;
-  if (at(end) == '\\' && at(end + 1) == '%') return end + 2;
-  const std::string_view attached = LettersAt(text, end);
-  const bool word =
-      attached.empty() || !CanonicalUnit(attached).empty() || ScaleWord(attached) != 1;
-  if (!word || at(end) == '_' || at(end) == '^') return 0;
-  return WordTail(text, end);
+  return IsLetter(c) && before == minus ? start : minus;
 }
 
 // The word, with its apostrophes, that ends just before `at`.
@@ -139,7 +99,11 @@ std::string_view WordBefore(std::string_view text, size_t at) {
 
 bool Denies(std::string_view word) {
   const std::string lower = LowerAscii(word);
-  return lower == "not" || lower == "cannot" || lower.ends_with("n't");
+  for (const std::string_view denial : {"not", "cannot", "never", "than", "least", "most", "twice",
+                                        "double", "triple", "times", "plus", "without"}) {
+    if (lower == denial) return true;
+  }
+  return lower.ends_with("n't");
 }
 
 // "negative 5", and "minus 5" where there is nothing to subtract from.
@@ -153,53 +117,154 @@ bool NegativeWord(std::string_view text, size_t at) {
   return before.empty() || !IsDigit(before.back());
 }
 
-}  // namespace
+// What a number that starts at a place in a text is.
+enum class Mention {
+  kNone,    // not a number at all, but of a word, a list, a date
+  kUnclear,  // a part of mathematics that is not understood
+  kNumber,
+};
 
-std::optional<std::string> LastNumber(std::string_view text) {
-  std::optional<std::string> last;
+// By what stands directly before it.
+Mention MentionAt(std::string_view text, size_t at) {
+  const char before = at > 0 ? text[at - 1] : ' ';
+  const char second = at > 1 ? text[at - 2] : ' ';
+  if (WordByte(before) && before != '_') return Mention::kNone;
+  if (before == '.' && IsDigit(second)) return Mention::kNone;
+  if (before == '_' || (before == '{' && second == '_')) return Mention::kNone;
+  if (before == '^' || (before == '{' && second == '^')) return Mention::kUnclear;
+  if (before == '(' && IsLetter(second)) return Mention::kUnclear;  // f(5)
+  if (before == '{') {
+    size_t name = at - 1;
+    while (name > 0 && IsLetter(text[name - 1])) --name;
+    const std::string_view command = text.substr(name, at - 1 - name);
+    const bool words = command.starts_with("text") || command == "boxed" || command == "mathbf";
+    if (name > 0 && text[name - 1] == '\\' && !words) return Mention::kUnclear;
+    if (second == '}' || second == ']') return Mention::kUnclear;  // \frac{a}{5}
+  }
+  return Mention::kNumber;
+}
+
+// Whether a number that starts at `start` is what something else is added to, multiplied with or
+// compared with.
+bool IsOperand(std::string_view text, size_t start) {
+  size_t before = start;
+  while (before > 0 && text[before - 1] == ' ') --before;
+  const std::string_view left = text.substr(0, before);
+  for (const std::string_view sign : {"≤", "≥", "×", "·", "÷", "√", "≠", "∛", "±"}) {
+    if (left.ends_with(sign)) return true;
+  }
+  if (left.empty()) return false;
+  const char op = left.back();
+  if (op == '/' || op == '^' || op == '+') return true;
+  if (left.ends_with("->") || left.ends_with("=>")) return false;
+  const std::string_view more = TrimSpace(left.substr(0, left.size() - 1));
+  const bool behind = !more.empty() && (WordByte(more.back()) || more.back() == ')' ||
+                                        more.back() == '}' || more.back() == '$');
+  if (op == '<' || op == '>') return behind;
+  if (op == '*') return behind;
+  return op == '-' && behind && !IsLetter(more.back());
+}
+
+bool Ordinal(std::string_view attached) {
+  return attached == "th" || attached == "st" || attached == "nd" || attached == "rd";
+}
+
+// The bytes of the number, or of the start of mathematics without digits (a root, pi), at `at`.
+size_t NumberStartSize(std::string_view text, size_t at) {
+  if (IsDigit(text[at]) || (text[at] == '.' && at + 1 < text.size() && IsDigit(text[at + 1]))) {
+    const auto number = ScanNumber(text, at);
+    if (number) return number->size;
+    size_t end = at;  // longer than any number may be
+    while (end < text.size() && (IsDigit(text[end]) || text[end] == '.' || text[end] == ',')) ++end;
+    return end - at;
+  }
+  for (const std::string_view sign : {"√", "π"}) {
+    if (text.substr(at).starts_with(sign)) return sign.size();
+  }
+  for (const std::string_view command : {"\\sqrt", "\\pi"}) {
+    if (CommandAt(text, at, command)) return command.size();
+  }
+  return FractionSize(text, at);
+}
+
+// 12/03/2020, 10:45:30: the end of it, or `end` for other numbers.
+size_t DateEnd(std::string_view text, size_t at, size_t end) {
+  const auto digits = [&](size_t i) { return i < text.size() && IsDigit(text[i]); };
+  const auto mark = [&](size_t i) { return i < text.size() ? text[i] : '\0'; };
+  size_t last = end;
+  int parts = 1;
+  while ((mark(last) == '/' || mark(last) == ':') && digits(last + 1) && IsDigit(text[at])) {
+    ++last;
+    while (digits(last)) ++last;
+    ++parts;
+  }
+  return parts > 2 ? last : end;
+}
+
+struct Candidate {
+  std::string text;
+  bool money = false;
+};
+
+// All numbers that a text states, in order. Mathematics that is not understood forgets those before
+// it: what it says replaces them.
+std::vector<Candidate> Candidates(std::string_view text) {
+  std::vector<Candidate> found;
   for (size_t at = 0; at < text.size();) {
-    size_t digits = 0;
-    size_t start = at;
-    if (IsDigit(text[at]) || (text[at] == '.' && at + 1 < text.size() && IsDigit(text[at + 1]))) {
-      const auto number = ScanNumber(text, at);
-      if (!number) {  // longer than any number may be
-        while (at < text.size() && (IsDigit(text[at]) || text[at] == '.' || text[at] == ',')) ++at;
-        last.reset();
-        continue;
-      }
-      digits = number->size;
-    } else {
-      digits = FractionSize(text, at);
-    }
+    const size_t digits = NumberStartSize(text, at);
     if (digits == 0) {
       ++at;
       continue;
     }
-    const size_t end = at + digits;
-    const char before = start > 0 ? text[start - 1] : ' ';
-    const bool index =
-        before == '^' || before == '_' ||
-        (before == '{' && start > 1 && (text[start - 2] == '^' || text[start - 2] == '_'));
-    const bool part_of_word =
-        WordByte(before) || (before == '.' && start > 1 && IsDigit(text[start - 2]));
-    const size_t tail = NumberTail(text, end);
-    if (index || part_of_word || tail == 0 || ItemNumber(text, start, end)) {
-      at = end;
-      while (tail == 0 && at < text.size() &&
-             (IsDigit(text[at]) || text[at] == '/' || text[at] == ':')) {
-        ++at;  // all of a date
-      }
+    size_t end = at + digits;
+    const Mention mention = MentionAt(text, at);
+    const size_t date = DateEnd(text, at, end);
+    if (mention == Mention::kNone || ItemNumber(text, at, end) || date > end ||
+        Ordinal(LettersAt(text, end))) {
+      at = date;
       continue;
     }
-    start = SignStart(text, at);
-    if (!Denies(WordBefore(text, start))) {
-      last.emplace();
-      if (NegativeWord(text, start)) last->push_back('-');
-      last->append(text, start, tail - start);
+    std::string_view near = text.substr(at, kMaxRunBytes);
+    near = near.substr(0, near.find_first_of("|[]&"));
+    near = near.substr(0, near.find(": "));
+    end = at + std::max(digits, MathRunSize(near, true));
+    const std::string_view run = text.substr(at, end - at);
+    const size_t start = SignStart(text, at);
+    const bool result = run.find('=') != std::string_view::npos;
+    if (mention == Mention::kUnclear || (IsOperand(text, start) && !result)) {
+      found.clear();
+      at = end;
+      continue;
     }
-    at = std::max(tail, end);
+    const std::string_view rest = text.substr(end, SentenceEnd(text, end) - end);
+    std::string number = NegativeWord(text, start) ? "-" : "";
+    number += text.substr(start, end - start);
+    Continued continued = WithContinuation(std::move(number), rest);
+    if (!DeniedBefore(text, start)) {
+      const bool money = CurrencyBefore(text, at) > 0 || rest.starts_with("$");
+      found.push_back({std::move(continued.text), money});
+    }
+    at = end + continued.size;
   }
-  return last;
+  return found;
+}
+
+}  // namespace
+
+std::optional<std::string> LastNumber(std::string_view text) {
+  std::vector<Candidate> found = Candidates(PlainProse(text));
+  if (found.empty()) return std::nullopt;
+  return std::move(found.back().text);
+}
+
+std::optional<std::string> NumberOf(std::string_view clause) {
+  std::vector<Candidate> found = Candidates(PlainProse(clause));
+  if (found.empty()) return std::nullopt;
+  const auto money = [](const Candidate& candidate) { return candidate.money; };
+  if (std::count_if(found.begin(), found.end(), money) == 1) {
+    return std::find_if(found.begin(), found.end(), money)->text;
+  }
+  return std::move(found.back().text);
 }
 
 namespace {
@@ -242,7 +307,8 @@ size_t RunItem(std::string_view text, size_t at, bool numbers_only) {
   }
   if (static_cast<unsigned char>(c) >= 0x80) {
     for (const std::string_view sign : {"×", "÷", "·", "√", "π", "≤", "≥", "∞", "°", "²",
-                                        "³", "€", "£", "½", "¼", "¾", "∪", "∩", "±", "≈"}) {
+                                        "³", "€", "£", "½", "¼", "¾", "∪", "∩", "±", "≈",
+                                        "⅛", "⅜", "⅝", "⅞", "⅓", "⅔", "⁻", "¹"}) {
       if (text.substr(at).starts_with(sign)) return sign.size();
     }
     return 0;
@@ -250,29 +316,35 @@ size_t RunItem(std::string_view text, size_t at, bool numbers_only) {
   return std::string_view(" +-*/^=()[]|,%$<>:!_&'").find(c) != std::string_view::npos ? 1 : 0;
 }
 
-// 2 hours 30 minutes, 5 and 6, 5 to 6: more than one number is committed to. The end of all of it.
-size_t CompoundEnd(std::string_view text, size_t end) {
-  end = WordTail(text, end);
-  const bool known = end > 0 && IsLetter(text[end - 1]);
-  size_t next = SkipSpaces(text, end);
-  if (known && next < text.size() && text[next] == ',') next = SkipSpaces(text, next + 1);
-  const std::string_view word = LettersAt(text, next);
-  const bool joins = word == "and" || word == "or" || word == "to";
-  if (joins) next = SkipSpaces(text, next + word.size());
-  if (next < text.size() && text[next] == '$') ++next;
-  if ((!known && !joins) || next >= text.size() || !IsDigit(text[next])) return end;
-  const auto number = ScanNumber(text, next);
-  if (!number) return end;
-  const size_t second = WordTail(text, next + number->size);
-  // 5 dollars, 3 of which ..: the second number is none of the answer.
-  const bool unit = IsLetter(text[second - 1]);
-  return joins || unit ? second : end;
-}
-
 }  // namespace
 
-std::string_view LeadingMath(std::string_view text, ExpectedAnswer expected) {
-  const bool numbers_only = expected == ExpectedAnswer::kNumber;
+namespace prose_parts {
+
+std::string_view LettersAt(std::string_view text, size_t at) {
+  size_t end = std::min(at, text.size());
+  const size_t start = end;
+  while (end < text.size() && IsLetter(text[end])) ++end;
+  return text.substr(start, end - start);
+}
+
+size_t SkipSpaces(std::string_view text, size_t at) {
+  while (at < text.size() && text[at] == ' ') ++at;
+  return at;
+}
+
+size_t SentenceEnd(std::string_view text, size_t at) {
+  const size_t limit = std::min(text.size(), at + 2 * kMaxAnswerBytes);
+  for (; at < limit; ++at) {
+    const char c = text[at];
+    if (c == '\n') return at;
+    if (text.substr(at).starts_with("。")) return at;
+    const bool stop = c == '.' || c == '!' || c == '?';
+    if (stop && (at + 1 == text.size() || IsSpace(text[at + 1]) || text[at + 1] == '"')) return at;
+  }
+  return limit;
+}
+
+size_t MathRunSize(std::string_view text, bool numbers_only) {
   size_t end = 0;
   int open = 0;
   while (end < text.size() && end < kMaxAnswerBytes) {
@@ -288,9 +360,50 @@ std::string_view LeadingMath(std::string_view text, ExpectedAnswer expected) {
   }
   constexpr std::string_view kDangling = " +-*/^=([|,<>:_&";
   while (end > 0 && kDangling.find(text[end - 1]) != std::string_view::npos) --end;
-  if (end == 0) return {};
-  if (numbers_only) end = CompoundEnd(text, end);
-  return text.substr(0, end);
+  return end;
+}
+
+bool StartsMath(std::string_view text, size_t at) {
+  if (at >= text.size()) return false;
+  const char c = text[at];
+  const char next = at + 1 < text.size() ? text[at + 1] : ' ';
+  if (IsDigit(c) || (c == '.' && IsDigit(next))) return !Ordinal(LettersAt(text, at + 1));
+  if (c == '-' || c == '+') return !IsSpace(next) && next != c && StartsMath(text, at + 1);
+  if (c == '$') return !IsSpace(next) && next != '.';
+  if (c == '\\') return IsLetter(next) || next == '{';
+  if (c == '(' || c == '[' || c == '{' || c == '|') {
+    const size_t inside = SkipSpaces(text, at + 1);
+    const std::string_view letters = LettersAt(text, inside);
+    return letters.size() < 2 && StartsMath(text, inside);
+  }
+  for (const std::string_view sign : {"√", "π", "∞", "½", "¼", "¾"}) {
+    if (text.substr(at).starts_with(sign)) return true;
+  }
+  const std::string_view word = LettersAt(text, at);
+  if (word == "sqrt" || word == "pi") return true;
+  if (word.size() != 1) return false;
+  const char behind = at + 1 < text.size() ? text[at + 1] : '.';
+  if (IsSpace(behind)) {
+    const size_t op = SkipSpaces(text, at + 1);
+    if (op < text.size() && std::string_view("=+*/<>").find(text[op]) != std::string_view::npos) {
+      return true;
+    }
+    return c != 'a' && c != 'I' && c != 'A';
+  }
+  return std::string_view("=^_+-*/(),.;$").find(behind) != std::string_view::npos ||
+         IsDigit(behind);
+}
+
+bool NegatedBefore(std::string_view text, size_t at) {
+  return SignStart(text, at) < at - CurrencyBefore(text, at) || NegativeWord(text, at);
+}
+
+bool DeniedBefore(std::string_view text, size_t at) { return Denies(WordBefore(text, at)); }
+
+}  // namespace prose_parts
+
+std::string_view LeadingMath(std::string_view text, ExpectedAnswer expected) {
+  return text.substr(0, MathRunSize(text, expected == ExpectedAnswer::kNumber));
 }
 
 }  // namespace ebb

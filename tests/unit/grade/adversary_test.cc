@@ -1,0 +1,613 @@
+// Wrong answers that look right, and right ones that look odd: what careless grading gets wrong.
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "grade/grade.h"
+
+namespace ebb {
+namespace {
+
+struct Pair {
+  const char* gold;
+  const char* answer;
+};
+
+GradeResult GradeText(const std::string& gold, const std::string& output,
+                      AnswerFormat format = AnswerFormat::kBoxed) {
+  const Result<GoldAnswer> answer = GoldAnswer::FromText(gold);
+  EXPECT_TRUE(answer.has_value()) << gold;
+  return answer ? answer->Grade(output, format) : GradeResult{};
+}
+
+bool Boxed(const std::string& gold, const std::string& answer) {
+  return GradeText(gold, fmt::format("\\boxed{{{}}}", answer)).ica;
+}
+
+const std::vector<Pair>& WrongInTheBox() {
+  static const std::vector<Pair> pairs = {
+      // Numbers side by side are no product.
+      {"10", "2 5"},
+      {"2", "1 2"},
+      {"5", R"(1 \quad 5)"},
+      {"24", "2 3 4"},
+      {"30", R"(5 \& 6)"},
+      {"3/2", "3 1 / 2"},
+      {"0", "70 000"},
+      {"70", "70 000"},
+      {"0", "1.000.000"},
+      {"1", "1.000.000"},
+      {"0.36", "1.2.3"},
+      {"6", R"(\frac{1}{2} 12)"},
+      {"0", "0x1F"},
+      {"0", "0b101"},
+      {"0", "0o17"},
+      {"0.6", "0.1(6)"},
+      {"0.1", "0.1(6)"},
+      {"2x", "x2"},
+      {R"(\sqrt3)", "√12.5"},
+      {R"(5\sqrt{12})", "√12.5"},
+      {R"(3\sqrt2)", "sqrt23"},
+      {"x^{5/2}", R"(x^2\frac{1}{2})"},
+      {"0.2", "2e-1"},
+      {"1,234", "1, 234"},
+      {"(1,2),(-1,-2)", R"((\pm1,\pm2))"},
+      {"AB", "ab"},
+      {"Aa", "aa"},
+      {"1", R"(\tanh(100))"},
+      {"1", R"(\cos(10^{-45}))"},
+      {"1", R"(\cos(2\pi+10^{-45}))"},
+      {"1", R"(\cosh(10^{-45}))"},
+      // Words that change a number.
+      {"5", "5 hundreds"},
+      {"5", "5 thousands"},
+      {"5", "5 millions"},
+      {"5", "5 dozens"},
+      {"5", "5 tens"},
+      {"5", "5 twelfths"},
+      {"5", "5 sixteenths"},
+      {"5", "5 twenty-fifths"},
+      {"7", "seven twelfths"},
+      {"20", "twenty five"},
+      {"100", "one hundred twenty"},
+      {"1000", "one thousand two hundred"},
+      {"5", "five point five"},
+      {"1", "one in four"},
+      {"5", "5 below zero"},
+      {"5", R"(5\text{x})"},
+      {"5", R"(\$5\text{M})"},
+      {"5", R"(5\text{K})"},
+      {"5", R"(5\text{ bn})"},
+      {"5", R"(5\text{ lakh})"},
+      {"5", R"(5\text{ quadrillion})"},
+      {"5", R"(5\text{ pi})"},
+      {"0.3", R"(0.3\text{ repeating})"},
+      {"1011", R"(1011\text{ in binary})"},
+      {"11", R"(11\text{ hex})"},
+      {"3", R"(3\text{ out of } 4)"},
+      {"5", "5 doubled"},
+      // Signs that are not ASCII.
+      {"3", "3⅛"},
+      {"10", "10⁻³"},
+      {"2", "2ⁿ"},
+      {"1011", "1011₂"},
+      {"5", "5百"},
+      {"5", "5万"},
+      {"5", "5万元"},
+      {"$5", "5¢"},
+      {"5", "5‰"},
+      {"5", "5٠"},
+      {"3", "3∛8"},
+      // Names.
+      {"5", "-x = 5"},
+      {"5", "-AB=5"},
+      {"[0,1]", R"(-x \in [0,1])"},
+      {"(x-1)(x+2)=0", "0"},
+      {"(x+y)(x-y)=5", "5"},
+      {"xy=6", "6"},
+      {R"(\sin(2x)=1)", "1"},
+      {R"(\log x=1)", "1"},
+      {"10", "(2x) = 10"},
+      {"10", "(x-3) = 10"},
+      {"6", "x(x+1) = 6"},
+      {"5", "x^{-1}=5"},
+      {"(1,2)", "(y,x)=(1,2)"},
+      {"(y,x)=(1,2)", "(1,2)"},
+      // A choice of two.
+      {"C", "(C) or (D)"},
+      {"C", "C. or D"},
+      {"C", "C and D"},
+      {"C", "C, D"},
+      {"C", "(C) (D)"},
+      {"C", R"(\text{(C) and (D)})"},
+      {"C", "(C) is wrong"},
+      // Roundings.
+      {"6", R"(5 \approx 6)"},
+      {"5", R"(4 \approx 5)"},
+      {"2", R"(1.4 \approx 2)"},
+      {"3.4", R"(\frac{10}{3} \approx 3.4)"},
+      {"0", R"(0.4 \approx 0)"},
+      {"1500", R"(1.6 \approx 1.5e3)"},
+      // Order.
+      {"(1;2)", "(2;1)"},
+      {"[1;2]", "[2;1]"},
+      {"1,2", "(2;1)"},
+      {"(1,2)", "(2;1)"},
+      // Currencies and units.
+      {"$5", "€5"},
+      {"$5", "¥5"},
+      {"$5", "£5"},
+      {"€5", "$5"},
+      {R"(\$5)", R"(5\text{ euros})"},
+      {"60 km/h", "60 mph"},
+      {"60 mph", "60 km/h"},
+      {"-90%", R"(-90^\circ)"},
+      {"90%", R"(90^\circ)"},
+      {"5 m", R"(5\text{ m/s}^2\text{ x})"},
+  };
+  return pairs;
+}
+
+const std::vector<Pair>& RightInTheBox() {
+  static const std::vector<Pair> pairs = {
+      {"5", R"(5\text{ cm})"},
+      {"5", "5 dollars"},
+      {"-5", "-5"},
+      {"-5", "–5"},
+      {"1/1000", "10^{-3}"},
+      {"10^{-3}", "0.001"},
+      {"10^{-3}", "10⁻³"},
+      {"10^{12}", "10¹²"},
+      {"2x", "2x"},
+      {"2x", "2 x"},
+      {R"(3\pi)", "3π"},
+      {R"(3\pi)", R"(\pi \cdot 3)"},
+      {"[0,1]", R"(x \in [0,1])"},
+      {"2x+1", "f(x) = 2x+1"},
+      {"f(x) = 2x+1", "2x+1"},
+      {"3.5", R"(3\frac12)"},
+      {"3/2", "1 1/2"},
+      {"25/8", "3⅛"},
+      {"5/2", R"(2\frac12)"},
+      {"6", "(2)(3)"},
+      {"6", "2(3)"},
+      {"6", R"(\frac{1}{2}(12))"},
+      {"500", "5 hundred"},
+      {"500", "5 hundreds"},
+      {"5000000", "$5 million"},
+      {"60", "5 dozens"},
+      {"25", "twenty-five"},
+      {"25", "twenty five"},
+      {"120", "one hundred twenty"},
+      {"120", "one hundred and twenty"},
+      {"1200", "one thousand two hundred"},
+      {"1234567",
+       "one million two hundred thirty-four thousand five hundred and sixty-seven"},
+      {"2/3", "two thirds"},
+      {"1/2", "one half"},
+      {"12", "twelve eggs"},
+      {"5", "5 apples"},
+      {"5", "5 red apples"},
+      {"5", R"(5\text{ months})"},
+      {"5", R"(5\text{ teeth})"},
+      {"5", R"(5\text{ points})"},
+      {"5", R"(5\text{ g})"},
+      {"5", R"(5\text{ L})"},
+      {"20", R"(20^\circ\text{C})"},
+      {"5", "5页"},
+      {"5", "5 años"},
+      {"5 cents", "5¢"},
+      {"€5", "€5"},
+      {"€5", "5 euros"},
+      {R"(5\text{ euros})", "€5"},
+      {"£5", "5 pounds"},
+      {"60 mph", "60 miles per hour"},
+      {"60 km/h", "60 kilometers per hour"},
+      {"$5", "$5 per hour"},
+      {"$5", "5 dollars per hour"},
+      {"60", "60 mph"},
+      {R"(-90^\circ)", "-90"},
+      {"AB=5", "5"},
+      {"5", "AB = 5"},
+      {"5", R"(\overline{AB} = 5)"},
+      {"24", "[ABC] = 24"},
+      {"1/4", R"(P(A) = \frac14)"},
+      {"10", "f(3) = 10"},
+      {"3", "f^{-1}(10) = 3"},
+      {"5", "x_1 = 5"},
+      {"5", R"(\text{Area} = 5)"},
+      {"5", "total cost = 5"},
+      {"6", R"(\gcd(12, 18) = 6)"},
+      {"(1,2)", "(x,y)=(1,2)"},
+      {"(1,2)", R"((r,\theta)=(1,2))"},
+      {"(1,2)", "(1;2)"},
+      {"10/3", R"(\frac{10}{3} \approx 3.33)"},
+      {"3.33", R"(\frac{10}{3} \approx 3.33)"},
+      {"3.3", R"(\frac{10}{3} \approx 3.3)"},
+      {"0.66", R"(\frac23 \approx 0.66)"},
+      {"3", R"(\frac{10}{3} \approx 3)"},
+      {R"(\sqrt{12.5})", "√12.5"},
+      {"1500", "1.5e3"},
+      {"1500", "1.5E3"},
+      {"1000000", "1e6"},
+      {"2x_1", "2x₁"},
+      {"1011_2", "1011₂"},
+      {"YES", "yes"},
+      {"Paris", "paris"},
+      {"C", "(C)"},
+      {"C", "C."},
+      {"C", "(C) Cecile"},
+      {"C", R"(\textbf{(C) } 15)"},
+      {"1", R"(\tan 45^\circ)"},
+      {"1", R"(\sin(\pi/2))"},
+      {"-1", R"(\cos\pi)"},
+      {R"(\frac{1}{1+e^{-2}})", R"(\frac{e^2}{e^2+1})"},
+  };
+  return pairs;
+}
+
+TEST(AdversaryTest, RefusesWrongBoxes) {
+  for (const Pair& pair : WrongInTheBox()) {
+    EXPECT_FALSE(Boxed(pair.gold, pair.answer)) << pair.gold << "  |  " << pair.answer;
+  }
+}
+
+TEST(AdversaryTest, AcceptsRightBoxes) {
+  for (const Pair& pair : RightInTheBox()) {
+    EXPECT_TRUE(Boxed(pair.gold, pair.answer)) << pair.gold << "  |  " << pair.answer;
+  }
+}
+
+TEST(AdversaryTest, EveryGoldEqualsItself) {
+  for (const auto* pairs : {&WrongInTheBox(), &RightInTheBox()}) {
+    for (const Pair& pair : *pairs) {
+      EXPECT_TRUE(Boxed(pair.gold, pair.gold)) << pair.gold;
+      const Answer answer = ParseAnswer(pair.answer);
+      EXPECT_TRUE(CompareAnswers(answer, ParseAnswer(pair.answer)).equal) << pair.answer;
+    }
+  }
+}
+
+const std::vector<Pair>& WrongInProse() {
+  static const std::vector<Pair> pairs = {
+      {"2", "The answer is two hundred."},
+      {"1", "The answer is one hundred."},
+      {"1", "The answer is one half."},
+      {"2", "The answer is two thirds."},
+      {"20", "The answer is twenty five."},
+      {"5", "The answer is 5x+3."},
+      {"5", "The answer is 5 x."},
+      {"2", "The answer is 2^n."},
+      {"2", "The answer is 2pi."},
+      {"2", "The answer is 2 pi."},
+      {"7", "The answer is 7i."},
+      {"3", "The answer is 3 + 4i."},
+      {"7", "The answer is 3 + 4i."},
+      {"5", "The answer is 5 x 10^3."},
+      {"3", "The answer is 3 x 4 = 12."},
+      {"1/2", "The answer is 1/2 x."},
+      {"5", "The answer is 5 plus 6."},
+      {"5", "The answer is 5 times 6."},
+      {"5", "The answer is 5 times x."},
+      {"20", "The answer is 20 minus 5, which is 15."},
+      {"3", "The answer is 3 out of 4."},
+      {"1", "The answer is 1 in 4."},
+      {"1", "The answer is one in four."},
+      {"5", "The answer is 5 less than 10"},
+      {"5", "The answer is 5 squared."},
+      {"5", "The answer is 5 hundreds."},
+      {"5", "The answer is 5 with a remainder of 3."},
+      {"5", "The answer is 5 apples and 6 oranges."},
+      {"5", "The answer is 5 or six."},
+      {"5", "The answer is 5 or more."},
+      {"5", "The answer is 5, or 6."},
+      {"5", "The answer is 5 in base 7."},
+      {"5", "The answer is 5 below zero."},
+      {"5", "Answer: She has $5 million left after 3 days."},
+      {"(3,4)", "The answer is (3,4) and (5,6)."},
+      {"(3,4)", "The answer is $(3,4)$ and $(5,6)$."},
+      {R"(\sqrt{2})", "The answer is sqrt(2) or -sqrt(2)."},
+      {R"(\sqrt{2})", R"(The answer is $\sqrt2$ or $-\sqrt2$.)"},
+      {"x+1", "The answer is x+1 or x-1."},
+      {R"(\pi)", R"(The answer is \pi squared.)"},
+      {"2.5", "The answer is $2.5$ million."},
+      {"5", "The answer is $5$ or 6."},
+      {"5", "The answer is $5$ times $6$."},
+      {"5", "The answer is $5$ and a half."},
+      {"5", "The answer is **5** million."},
+      {"5", "The answer is **5** or **6**."},
+      {"5", "The answer is $5$x."},
+      {"5", "The answer is -$5$."},
+      // Signs.
+      {"5", "The answer is –5."},
+      {"5", "It is –5."},
+      {"5", "Thus x = - 5."},
+      {"1/2", R"(Thus x = - \frac{1}{2}.)"},
+      {"5", "It is – 5."},
+      {"5", "So it is -$5$."},
+      {"5", "The answer is minus 5."},
+      {"5", "The answer is negative five."},
+      // Cues that commit to nothing.
+      {"7", "To find the answer, we compute 3 + 4 = 7. Then 7 * 2 = 14. So Tom has 14."},
+      {"5", "Let's answer the question step by step: 5 apples are eaten, so 9 are left."},
+      {"5", "The answer depends on whether x is 5 or not."},
+      {"5", "The answer cannot be 5."},
+      {"5", "The answer can't be 5."},
+      {"5", "The answer is not equal to 5."},
+      {"5", "The answer is not $5$."},
+      {"5", "It is not $5$."},
+      {"5", "The answer isn't 5."},
+      {"5", "The answer will never be 5."},
+      {"5", "The answer is more than 5."},
+      {"5", "The answer is at least 5."},
+      {"6", "The answer is between 5 and 6."},
+      {"5", "答案不是5"},
+      // Choices.
+      {"B", "The answer is A because B is wrong."},
+      {"A", "The answer is A or B."},
+      {"B", "The answer is A or B."},
+      {"B", "The answer is B or C."},
+      {"C", "The answer is B or C."},
+      {"B", "The answer is either B or C."},
+      {"C", "The answer is either B or C."},
+      {"B", "The answer is B and D."},
+      {"D", "The answer is B and D."},
+      {"C", "It is B or C."},
+      {"C", "I think it is (B) or (C)."},
+      {"C", "The answer is $B$ or $C$."},
+      // What follows the answer is another question's.
+      {"7", "The answer is 18.\n\nQ2: And then?\nA2: The answer is 7."},
+      {"7", "The answer is 18.\n\n## Question 2\nThe answer is 7."},
+      {"7", "The answer is 18.\n\nExercise 2: Add.\nThe answer is 7."},
+      {"7", "The answer is 18.\n\nExample 2: Add.\nThe answer is 7."},
+      {"7", "The answer is 18.\n\n### User\nAdd.\nThe answer is 7."},
+      {"7", "The answer is 18.\n\n[INST] Add. [/INST]\nThe answer is 7."},
+      {"Tuesday", "It is Monday.\n\nQuestion: What day?\nAnswer: Tuesday"},
+      {"C", "(B)\n\nQuestion: Which?\nAnswer: (C)"},
+      // The last mathematics.
+      {"5", "Therefore the solutions are $x=3$ and $x=5$."},
+      {R"(-\sqrt2)", R"(So $x=\sqrt2$ or $x=-\sqrt2$.)"},
+      {R"(-\sqrt2)", R"(So $x=\sqrt2$, $x=-\sqrt2$.)"},
+      {"5", "So it is $5$ million."},
+      {"5", "So it is **5** million."},
+      {"5", "So it is **3** or **5**."},
+      // The last number.
+      {"2", "It is √2."},
+      {"2", R"(Thus x = \sqrt{2}.)"},
+      {"5", "It is 5 x 10^3."},
+      {"3", "It is 5 x 10^3."},
+      {"3", "It is 3⅛."},
+      {"10", "It is 10⁻³."},
+      {"2", "It is 2π."},
+      {"5", "It costs 5万元"},
+      {"$5", "It costs €5."},
+      {"6", "It is 5 or 6."},
+      {"4", "It is 3 + 4."},
+      {"3", "She had 3. So it is 10^3."},
+      {"3", "She had 3. So it is 2x."},
+      {"5", "So x > 5."},
+      {"30", "It takes 2 hours and 30 minutes."},
+      // Signs that look like special tokens.
+      {"0", R"(Since 0<|x-2|<1 we get \boxed{5})"},
+  };
+  return pairs;
+}
+
+const std::vector<Pair>& RightInProse() {
+  static const std::vector<Pair> pairs = {
+      {"5", "The answer is 5 apples."},
+      {"5", "So $x=5$."},
+      {"5", "The answer is 5."},
+      {"5", "The answer is 5, because 2 + 3 = 5."},
+      {"5", "The answer is 5 since 2 and 3 make 5."},
+      {"5", "The answer is 5 dollars."},
+      {"5", "The answer is 5 dollars and nothing else."},
+      {"5", "The answer is 5 days."},
+      {"5", "The answer is 5 times."},
+      {"5", "The answer is 5 m."},
+      {"5", "The answer is 5 a day."},
+      {"5", "The answer is 5 (2 + 3)."},
+      {"5", "The answer is 5 in total."},
+      {"5", "The answer is 5, and we are done."},
+      {"5", "The answer is 5 - this is because 2 + 3 = 5."},
+      {"5", "The answer is **5**."},
+      {"5", "The answer is **5** apples."},
+      {"5", "The answer is $5$ apples."},
+      {"5", "The answer is: $$5$$"},
+      {"5", "The final answer is x = 5."},
+      {"5", "The answer to the question is 5."},
+      {"5", "The correct answer would be 5."},
+      {"5", "The answer must be 5."},
+      {"5", "The answer to how many apples she has is 5."},
+      {"5", "Answer: 5"},
+      {"5", "**Answer**: 5"},
+      {"5", "Answer (in dollars): 5"},
+      {"5", "答案是5"},
+      {"5", "答案：5"},
+      {"-5", "The answer is -5."},
+      {"-5", "The answer is –5."},
+      {"-5", "The answer is minus 5."},
+      {"-5", "Thus x = - 5."},
+      {"-1/2", R"(Thus x = - \frac{1}{2}.)"},
+      {"-5", "So it is -$5$."},
+      {"200", "The answer is two hundred."},
+      {"200", "The answer is two hundred apples."},
+      {"1/2", "The answer is one half."},
+      {"25", "The answer is twenty five."},
+      {"5x+3", "The answer is 5x+3."},
+      {R"(2\pi)", "The answer is 2π."},
+      {"3+4i", "The answer is 3 + 4i."},
+      {"12", "The answer is 3 x 4 = 12."},
+      {"5000", "The answer is 5 x 10^3."},
+      {"5000", "It is 5 x 10^3."},
+      {"2500000", "The answer is $2.5$ million."},
+      {"5000000", "The answer is **5** million."},
+      {"5000000", "So it is $5$ million."},
+      {"(3,4),(5,6)", "The answer is (3,4) and (5,6)."},
+      {R"(\pm\sqrt{2})", "The answer is sqrt(2) or -sqrt(2)."},
+      {"3,5", "Therefore the solutions are $x=3$ and $x=5$."},
+      {"14", "To find the answer, we compute 3 + 4 = 7. Then 7 * 2 = 14. So Tom has 14."},
+      {"9", "Let's answer the question step by step: 5 apples are eaten, so 9 are left."},
+      {"6", "The answer is not 5 but 6."},
+      {"6", "The answer cannot be 5. It is 6."},
+      {"A", "The answer is A because B is wrong."},
+      {"A", "The answer is A."},
+      {"B", "The answer is (B) and not (C)."},
+      {"B", "The answer is option B, not A or C."},
+      {"C", "I think it is C."},
+      {"18", "The answer is 18.\n\nQ2: And then?\nA2: The answer is 7."},
+      {"Monday", "It is **Monday**.\n\nQuestion: What day?\nAnswer: Tuesday"},
+      {"5", R"(Since 0<|x-2|<1 we get \boxed{5})"},
+      {"5", "The answer is 5<|im_end|>"},
+      {"5", "The answer is 5<|im_e"},
+      {R"(\sqrt2)", "It is √2."},
+      {R"(\sqrt2)", R"(Thus x = \sqrt{2}.)"},
+      {R"(2\pi)", "It is 2π."},
+      {"25/8", "It is 3⅛."},
+      {"7", "It is 3 + 4."},
+      {"$5", "So she pays $5."},
+      {"€5", "It costs €5."},
+      {"13", "She has 13 apples left."},
+      {"13", "So 16 - 3 = 13."},
+      {"13", "She sells 16 - 3 = 13 eggs a day."},
+      {"11", "2x + 3 = 11"},
+  };
+  return pairs;
+}
+
+TEST(AdversaryTest, RefusesWrongProse) {
+  for (const Pair& pair : WrongInProse()) {
+    const GradeResult result = GradeText(pair.gold, pair.answer);
+    EXPECT_FALSE(result.equal) << pair.gold << "  |  " << pair.answer << "  |  "
+                               << result.extracted;
+  }
+}
+
+TEST(AdversaryTest, AcceptsRightProse) {
+  for (const Pair& pair : RightInProse()) {
+    const GradeResult result = GradeText(pair.gold, pair.answer);
+    EXPECT_TRUE(result.equal) << pair.gold << "  |  " << pair.answer << "  |  "
+                              << result.extracted;
+  }
+}
+
+TEST(AdversaryTest, TheLastHashDecides) {
+  const auto hash = [](const char* gold, const char* output) {
+    return GradeText(gold, output, AnswerFormat::kHash).equal;
+  };
+  EXPECT_FALSE(hash("17", "#### 17\nWait, redo.\n#### So it is 18"));
+  EXPECT_TRUE(hash("18", "#### Step 1\n#### 18"));
+  EXPECT_TRUE(hash("18", "#### 18\n#### Step 2"));
+  EXPECT_TRUE(hash("18", "#### 18\n#### Check:\n"));
+}
+
+TEST(AdversaryTest, GoldBoxesOfEverySpellingAreFound) {
+  const auto gold = [](const char* text) { return GoldAnswer::FromText(text)->text(); };
+  EXPECT_EQ(gold(R"(Hence $x = \boxed 5$.)"), "5");
+  EXPECT_EQ(gold(R"(Hence $x = \fbox{5}$.)"), "5");
+  EXPECT_EQ(gold(R"(First \boxed{3}, then \fbox{5}.)"), "5");
+  const auto none = GoldAnswer::FromText(
+      "First we add the two numbers. Then we multiply the sum by three and get 15 apples.");
+  ASSERT_FALSE(none.has_value());
+  EXPECT_EQ(none.error().code, ErrorCode::kInvalidArgument);
+  EXPECT_EQ(gold("10:45 a.m."), "10:45 a.m.");
+  EXPECT_EQ(gold("St. Louis"), "St. Louis");
+}
+
+// (a) A space in or between the numbers of an answer: never their product, nor what it was.
+TEST(AdversaryTest, NoSpaceMultipliesNumbers) {
+  for (const char* first : {"2", "3", "12", "0.5", "40", R"(\frac{1}{2})", "x^2", R"(\sqrt{4})"}) {
+    for (const char* second : {"5", "12", "0.5", "07", ".5"}) {
+      for (const char* space : {" ", "  ", R"(\ )", R"(\quad )", R"(\;)", "~", R"(\&)"}) {
+        const std::string joined = fmt::format("{}{}{}", first, space, second);
+        const std::string product = fmt::format("{}*{}", first, second);
+        EXPECT_FALSE(Boxed(product, joined)) << joined;
+        EXPECT_FALSE(Boxed(first, joined)) << joined;
+        EXPECT_FALSE(Boxed(second, joined)) << joined;
+        EXPECT_TRUE(Boxed(joined, joined)) << joined;
+      }
+    }
+  }
+  for (const std::string number : {"25", "1234", "7000", "12.5", "1000000"}) {
+    for (size_t i = 1; i < number.size(); ++i) {
+      const std::string spaced = fmt::format("{} {}", number.substr(0, i), number.substr(i));
+      EXPECT_FALSE(Boxed(number, spaced)) << spaced;
+      EXPECT_FALSE(Boxed(fmt::format("{}*{}", number.substr(0, i), number.substr(i)), spaced)) << spaced;
+      EXPECT_FALSE(GradeText(number, fmt::format("The answer is {}.", spaced)).equal) << spaced;
+      EXPECT_FALSE(GradeText(number.substr(0, i), fmt::format("The answer is {}.", spaced)).equal) << spaced;
+    }
+  }
+}
+
+const std::vector<std::string>& Changes() {
+  static const std::vector<std::string> changes = {
+      " hundred",  " hundreds",  " thousand", " thousands",  " million",    " millions",
+      " billion",  " billions",  " trillion", " trillions",  " dozen",      " dozens",
+      " half",     " halves",    " third",    " thirds",     " quarter",    " quarters",
+      " fifths",   " sixths",    " sevenths", " eighths",    " ninths",     " tenths",
+      " twelfths", " twentieths", " hundredths", " thousandths", " five",   " twelve",
+      " twenty",   " squared",   " cubed",    " factorial",  " point five", " pi",
+      "⅛",         "½",          "⅕",         "²",           "³",           "⁻¹",
+      "ⁿ",         "₂",          "π",         "百",          "千",          "万",
+      "億",        "‰",          "∞",         "√2",          "!!",          "^2",
+      "i",         "x",          "e5",        " x",          "_2",          " or 6",
+      " and 6",    ", 6",        " + 1",      " to 6",       " times 2",    " out of 10"};
+  return changes;
+}
+
+// (b) What stands behind a number and makes another of it.
+TEST(AdversaryTest, EveryChangeOfANumberIsSeen) {
+  for (const std::string number : {"5", "18", "-7", "2.5", "120"}) {
+    for (const std::string& change : Changes()) {
+      const std::string changed = number + change;
+      EXPECT_FALSE(Boxed(number, changed)) << changed;
+      for (const auto& [before, after] :
+           {std::pair("The answer is ", "."), std::pair("So it is ", "."), std::pair("Answer: ", ""),
+            std::pair("So she has ", ""), std::pair("**Answer:** ", " apples")}) {
+        const std::string output = fmt::format("{}{}{}", before, changed, after);
+        const GradeResult result = GradeText(number, output);
+        EXPECT_FALSE(result.equal) << output << "  |  " << result.extracted;
+      }
+      for (const auto& [open, close] : {std::pair("$", "$"), std::pair("**", "**"),
+                                        std::pair("\\(", "\\)")}) {
+        for (const char* before : {"The answer is ", "So it is "}) {
+          const std::string output = fmt::format("{}{}{}{}{}.", before, open, number, close, change);
+          const GradeResult result = GradeText(number, output);
+          EXPECT_FALSE(result.equal) << output << "  |  " << result.extracted;
+        }
+      }
+    }
+  }
+}
+
+// (c) What is wrong in a box is wrong in prose, too.
+TEST(AdversaryTest, ProseAcceptsNothingThatABoxRefuses) {
+  for (const Pair& pair : WrongInTheBox()) {
+    const std::string answer = pair.answer;
+    for (const std::string& output :
+         {fmt::format("The answer is {}.", answer), fmt::format("The answer is ${}$.", answer),
+          fmt::format("So ${}$.", answer), fmt::format("So {}.", answer),
+          fmt::format("Answer: {}", answer), fmt::format("The answer is **{}**.", answer)}) {
+      const GradeResult result = GradeText(pair.gold, output);
+      EXPECT_FALSE(result.equal) << pair.gold << "  |  " << output << "  |  " << result.extracted;
+    }
+  }
+  for (const Pair& pair : RightInTheBox()) {
+    const std::string answer = pair.answer;
+    if (answer.find("or ") != std::string::npos) continue;
+    for (const std::string& output :
+         {fmt::format("The answer is ${}$ or $71$.", answer),
+          fmt::format("So $71$ or ${}$.", answer),
+          fmt::format("The answer is ${}$ and $71$.", answer),
+          fmt::format("So ${}$, $71$.", answer)}) {
+      const GradeResult result = GradeText(pair.gold, output);
+      EXPECT_FALSE(result.equal) << pair.gold << "  |  " << output << "  |  " << result.extracted;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ebb
