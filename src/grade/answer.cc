@@ -11,6 +11,7 @@
 #include "grade/math_text.h"
 #include "grade/number_scan.h"
 #include "grade/units.h"
+#include "grade/word_numbers.h"
 
 namespace ebb {
 namespace {
@@ -95,6 +96,10 @@ class Parser {
   Answer Conjunctions(std::string_view text) {
     const Parts found = SplitConjunctions(text);
     if (!found || found->size() < 2) return {};
+    // one hundred and twenty
+    const WordNumber number = ScanWordNumber(text);
+    const Parts rest = SplitConjunctions(text.substr(number.size));
+    if (number.value && rest && rest->size() == 1) return {};
     std::vector<std::string_view> parts;
     for (std::string_view part : *found) {
       while (!part.empty() && part.back() == ',') part = TrimSpace(part.substr(0, part.size() - 1));

@@ -60,6 +60,7 @@ constexpr std::string_view kRelations[] = {"=",    "<",    ">",        "\\le",
 
 // Commands that may stand in a name.
 constexpr std::string_view kNameCommands[] = {
+    "\\gcd",   "\\max",   "\\min",      "\\det",      "\\lcm",
     "\\text",  "\\angle", "\\overline", "\\triangle", "\\frac",  "\\sin",   "\\cos",
     "\\tan",   "\\log",   "\\ln",       "\\vec",      "\\hat",   "\\bar",   "\\mathbf",
     "\\alpha", "\\beta",  "\\gamma",    "\\delta",    "\\theta", "\\phi",   "\\lambda",
@@ -207,7 +208,6 @@ bool IsAreaName(std::string_view side) {
 bool IsName(std::string_view side) {
   side = TrimSpace(side);
   if (side.empty() || side.size() > 64 || !FewWords(side)) return false;
-  if (side[0] == '-') return false;
   if (IsTupleOfLetters(side) || IsAreaName(side)) return true;
   bool letter = false;
   size_t start = 0;  // of the factor that a bracket may belong to
@@ -237,6 +237,12 @@ bool IsName(std::string_view side) {
     }
     const std::string_view token = side.substr(at, *item);
     if (!AllowedInName(token)) return false;
+    // -x is no name, x - y may be one.
+    const std::string_view before = TrimSpace(side.substr(0, at));
+    const bool operand = !before.empty() && (IsLetter(before.back()) || IsDigit(before.back()) ||
+                                             std::string_view(")]}'|").find(before.back()) !=
+                                                 std::string_view::npos);
+    if (token == "-" && !operand) return false;
     const bool greek = side[at] == '\\' && !OpensGroup(side, at + *item);
     letter = letter || greek || IsLetter(side[at]);
     at += *item;

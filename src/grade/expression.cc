@@ -377,6 +377,8 @@ class Parser {
     size_t end = at_;
     while (end < text_.size() && IsLetter(text_[end])) ++end;
     const std::string_view word = text_.substr(at_, end - at_);
+    // a and what follows it are a word of another language, not a variable.
+    if (end < text_.size() && static_cast<unsigned char>(text_[end]) >= 0x80) return std::nullopt;
     if (word == "sqrt") {
       at_ = end;
       // sqrt23 is the root of 23; only \sqrt23 takes one digit.

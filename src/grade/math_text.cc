@@ -481,10 +481,15 @@ std::string TightText(std::string_view cleaned) {
     // A space between two words or numbers separates them; any other says nothing.
     const bool separates =
         !out.empty() && next < cleaned.size() && joins(out.back()) && joins(cleaned[next]);
-    // Nor does "1, 234" become 1,234.
-    const bool comma = out.size() > 1 && out.back() == ',' && IsDigit(out[out.size() - 2]) &&
+    // Nor does "1, 234" become 1,234 or "12. 5" 12.5.
+    const auto at = [&](size_t k) { return k < cleaned.size() ? cleaned[k] : '\0'; };
+    const char last = out.empty() ? '\0' : out.back();
+    const bool comma = out.size() > 1 && last == ',' && IsDigit(out[out.size() - 2]) &&
                        GroupOfThree(cleaned, next);
-    if (separates || comma) out.push_back(' ');
+    const bool groups = IsDigit(last) && at(next) == ',' && GroupOfThree(cleaned, next + 1);
+    const bool point = (last == '.' && IsDigit(at(next))) ||
+                       (IsDigit(last) && at(next) == '.' && IsDigit(at(next + 1)));
+    if (separates || comma || groups || point) out.push_back(' ');
     i = next - 1;
   }
   return out;

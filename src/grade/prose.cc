@@ -483,6 +483,17 @@ bool JoinsLetters(std::string_view between) {
   return joined;
 }
 
+// "(C) is wrong": behind the letter.
+bool IsTakenBack(std::string_view rest) {
+  size_t at = 0;
+  while (at < rest.size() && std::string_view(") .:*$").find(rest[at]) != kNone) ++at;
+  const std::string_view verb = LettersAt(rest, at);
+  if (verb != "is" && verb != "are" && verb != "was") return false;
+  const std::string_view word = LettersAt(rest, SkipSpaces(rest, at + verb.size()));
+  return word == "wrong" || word == "incorrect" || word == "not" || word == "false" ||
+         word == "also";
+}
+
 // A and I may be words: an article before a word in small letters, "I think".
 bool IsLetterWord(std::string_view text, size_t at, bool leads) {
   const char c = text[at];
@@ -521,6 +532,7 @@ std::optional<std::string> ChosenLetter(std::string_view text, bool first) {
     if (c < 'A' || c > 'J' || !word_start || denied) continue;
     const char next = at + 1 < text.size() ? text[at + 1] : '.';
     if (WordByte(next) || next == '\'' || IsLetterWord(text, at, first && at == 0)) continue;
+    if (IsTakenBack(text.substr(at + 1))) continue;
     const bool joined = chosen != kNone && at - chosen < 24 &&
                         JoinsLetters(text.substr(chosen + 1, at - chosen - 1));
     if (settled && !joined) break;

@@ -3,6 +3,7 @@
 #include <utility>
 #include <vector>
 
+#include "grade/answer_split.h"
 #include "grade/math_text.h"
 #include "grade/number_scan.h"
 #include "grade/prose.h"
@@ -201,6 +202,41 @@ size_t DateEnd(std::string_view text, size_t at, size_t end) {
   return parts > 2 ? last : end;
 }
 
+// Whether the left side of the equals sign at `equals` is an equation's: it has letters, but is no
+// name of what the other side is ((x - 3) = 10, unlike AB = 10 and 2 * 5 = 10). The power of a letter
+// counts as its name.
+bool LeftOfEquation(std::string_view text, size_t equals) {
+  size_t start = equals;
+  while (start > 0 && equals - start < 80) {
+    size_t word = start;
+    while (word > 0 && IsLetter(text[word - 1])) --word;
+    const std::string_view letters = text.substr(word, start - word);
+    const bool command = word > 0 && text[word - 1] == '\\';
+    if (!command && (letters.size() > 3 || (letters.size() > 1 && IsProseWord(letters)))) break;
+    if (word < start) {
+      start = word;
+      continue;
+    }
+    const char c = text[start - 1];
+    const bool mark = std::string_view(" +-*/^(){}[]_\\'").find(c) != std::string_view::npos;
+    if (!mark && !IsDigit(c)) break;
+    --start;
+  }
+  const std::string_view left = TrimSpace(text.substr(start, equals - start));
+  if (std::none_of(left.begin(), left.end(), IsLetter)) return false;
+  const size_t power = left.find('^');
+  if (power == 1 && left.size() == 3 && IsLetter(left[0]) && IsDigit(left[2])) return false;
+  return !IsName(CleanMath(left));
+}
+
+// Where the equals sign stands directly before `at`, if one does.
+std::optional<size_t> EqualsBefore(std::string_view text, size_t at) {
+  while (at > 0 && (text[at - 1] == ' ' || text[at - 1] == '$')) --at;
+  if (at < 2 || text[at - 1] != '=') return std::nullopt;
+  const bool other = std::string_view("<>!=").find(text[at - 2]) != std::string_view::npos;
+  return other ? std::nullopt : std::optional<size_t>(at - 1);
+}
+
 struct Candidate {
   std::string text;
   bool money = false;
@@ -220,7 +256,7 @@ std::vector<Candidate> Candidates(std::string_view text) {
     const Mention mention = MentionAt(text, at);
     const size_t date = DateEnd(text, at, end);
     if (mention == Mention::kNone || ItemNumber(text, at, end) || date > end ||
-        Ordinal(LettersAt(text, end))) {
+        Ordinal(LettersAt(text, end)) || LettersAt(text, end) == "D") {
       at = date;
       continue;
     }
@@ -230,10 +266,13 @@ std::vector<Candidate> Candidates(std::string_view text) {
     end = at + std::max(digits, MathRunSize(near, true));
     const std::string_view run = text.substr(at, end - at);
     const size_t start = SignStart(text, at);
+    const size_t equals = EqualsBefore(text, start).value_or(at + run.find('='));
     const bool result = run.find('=') != std::string_view::npos;
-    if (mention == Mention::kUnclear || (IsOperand(text, start) && !result)) {
+    const bool operand = IsOperand(text, start);
+    const bool equation = (operand || equals < at) && equals < end && LeftOfEquation(text, equals);
+    if (mention == Mention::kUnclear || (operand && !result) || equation) {
       found.clear();
-      at = end;
+      at += digits;
       continue;
     }
     const std::string_view rest = text.substr(end, SentenceEnd(text, end) - end);
@@ -339,7 +378,13 @@ size_t SentenceEnd(std::string_view text, size_t at) {
     if (c == '\n') return at;
     if (text.substr(at).starts_with("。")) return at;
     const bool stop = c == '.' || c == '!' || c == '?';
-    if (stop && (at + 1 == text.size() || IsSpace(text[at + 1]) || text[at + 1] == '"')) return at;
+    // "C. or D", "10 a.m. today": no sentence begins with a small letter.
+    const size_t next = SkipSpaces(text, at + 1);
+    const bool goes_on = c == '.' && next < text.size() && text[next] >= 'a' && text[next] <= 'z';
+    if (stop && !goes_on &&
+        (at + 1 == text.size() || IsSpace(text[at + 1]) || text[at + 1] == '"')) {
+      return at;
+    }
   }
   return limit;
 }
