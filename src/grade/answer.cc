@@ -177,6 +177,10 @@ class Parser {
   Answer Relations(std::string_view text) {
     auto chain = SplitRelations(text);
     if (!chain || chain->operators.empty()) return {};
+    if (chain->operators.size() == 1 && chain->operators[0] == "\\approx" &&
+        chain->sides[0].empty()) {
+      return Parse(chain->sides[1]);  // "≈ 3.14"
+    }
     for (const std::string_view side : chain->sides) {
       if (side.empty()) return {};
     }
@@ -219,13 +223,24 @@ class Parser {
     return answer;
   }
 
+  // $18, 60 cm, $24 + $40: no letters in it.
+  static bool IsAmount(std::string_view side) {
+    std::string plain(side);
+    std::erase(plain, '$');
+    const auto sum = ParseExpression(plain);
+    if (sum) return VariablesOf(*sum).empty();
+    const Answer value = ParseValue(side);
+    return value.kind == AnswerKind::kValue && VariablesOf(value.value).empty();
+  }
+
   Answer Equation(const Chain& chain) {
     const auto& sides = chain.sides;
     std::vector<std::optional<MathExpr>> exprs;
     bool variables = false;
     for (const std::string_view side : sides) {
       exprs.push_back(ParseExpression(side));
-      variables = variables || !exprs.back() || !VariablesOf(*exprs.back()).empty();
+      const bool amount = !exprs.back() && IsAmount(side);
+      variables = variables || (!amount && (!exprs.back() || !VariablesOf(*exprs.back()).empty()));
     }
     Answer answer;
     if (sides.size() == 2 && exprs[0] && exprs[1]) {

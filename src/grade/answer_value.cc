@@ -193,6 +193,10 @@ Answer ParseValue(std::string_view text) {
     without_currency.erase(at, size);
     break;
   }
+  // 20^\circ C, a temperature
+  for (const std::string_view scale : {"^\\circ C", "^\\circ F", "^{\\circ}C", "^{\\circ}F"}) {
+    if (without_currency.ends_with(scale)) without_currency.pop_back();
+  }
   const std::string_view rest_of = without_currency;
   size_t at = 0;
   auto expr = ParseExpressionPrefix(rest_of, &at);

@@ -20,7 +20,10 @@ std::optional<std::string> Place(std::string_view text, AnswerFormat format,
                                  ExpectedAnswer expected) {
   switch (format) {
     case AnswerFormat::kBoxed:
-      return LastBoxed(text);
+      if (expected == ExpectedAnswer::kText || expected == ExpectedAnswer::kChoice) {
+        return LastBoxed(text);
+      }
+      return LastBoxedInText(text);
     case AnswerFormat::kHash:
       return LastHash(text, expected);
     case AnswerFormat::kJson:

@@ -6,9 +6,15 @@
 #include "base/json.h"
 #include "grade/answer.h"
 #include "grade/math_text.h"
+#include "grade/prose.h"
+#include "grade/prose_parts.h"
+#include "grade/units.h"
+#include "grade/word_numbers.h"
 
 namespace ebb {
 namespace {
+
+using namespace prose_parts;
 
 constexpr size_t kNone = std::string_view::npos;
 constexpr int kMaxTries = 256;
@@ -33,6 +39,12 @@ struct Box {
   size_t start = 0;
   size_t end = 0;
   std::string_view content;
+};
+
+struct Boxes {
+  size_t start = 0;
+  size_t end = 0;
+  std::string content;
 };
 
 // What a prompt shows for an answer, and a model repeats, is not one.
@@ -274,9 +286,8 @@ bool IsHeading(std::string_view line, std::string_view behind) {
   return item || (!TrimSpace(behind).empty() && !says);
 }
 
-}  // namespace
-
-std::optional<std::string> LastBoxed(std::string_view text) {
+// The last box, or boxes that only "and", "or" or a comma joins, and their contents.
+std::optional<Boxes> LastBoxes(std::string_view text) {
   const auto last = BoxBefore(text, text.size());
   if (!last) return std::nullopt;
   std::vector<std::string_view> contents = {TrimSpace(last->content)};
@@ -295,7 +306,45 @@ std::optional<std::string> LastBoxed(std::string_view text) {
     joined += joined.empty() ? "" : ", ";
     joined += contents[i];
   }
-  return joined;
+  return Boxes{start, last->end, std::move(joined)};
+}
+
+// With what is written against the boxes and changes them: -\boxed{5}, 10\boxed{5}, \boxed{5}^2,
+// \boxed{5} million. Other words behind them say nothing.
+std::string WithSurroundings(std::string_view text, const Boxes& boxes) {
+  std::string content = boxes.content;
+  size_t digits = boxes.start;
+  while (digits > 0 && IsDigit(text[digits - 1])) --digits;
+  if (NegatedBefore(text, boxes.start)) {
+    content = "-(" + content + ")";
+  } else if (digits < boxes.start) {
+    content.insert(0, std::string(text.substr(digits, boxes.start - digits)) + " ");
+  }
+  const std::string rest = PlainProse(
+      text.substr(boxes.end, SentenceEnd(text, boxes.end) - boxes.end));
+  const size_t next = rest.find_first_not_of(" $");
+  // 3 + \boxed{2} = 5 fills a gap.
+  if (next == kNone || std::string_view("=+-*/<>,:([").find(rest[next]) != kNone) return content;
+  const std::string_view word = LettersAt(rest, next);
+  const bool changes = ScaleWord(word) != 1 || ChangesNumber(word) || IsNumberWord(word) ||
+                       word == "and" || word == "or" || word == "to";
+  const bool attached = rest.find(' ') > next;
+  if (!word.empty() && !attached && !changes) return content;
+  return WithContinuation(std::move(content), rest).text;
+}
+
+}  // namespace
+
+std::optional<std::string> LastBoxed(std::string_view text) {
+  const auto boxes = LastBoxes(text);
+  if (!boxes) return std::nullopt;
+  return boxes->content;
+}
+
+std::optional<std::string> LastBoxedInText(std::string_view text) {
+  const auto boxes = LastBoxes(text);
+  if (!boxes) return std::nullopt;
+  return WithSurroundings(text, *boxes);
 }
 
 std::optional<std::string> LastHash(std::string_view text, ExpectedAnswer expected) {
@@ -316,6 +365,9 @@ std::optional<std::string> LastHash(std::string_view text, ExpectedAnswer expect
     const bool words = expected == ExpectedAnswer::kText || expected == ExpectedAnswer::kChoice;
     const bool text_only = !words && ParseAnswer(rest).kind == AnswerKind::kText;
     if (text_only && IsHeading(rest, text.substr(end))) continue;
+    if (text_only) {
+      if (auto clause = LastClause(rest, expected)) return clause;  // "#### The answer is 18"
+    }
     return std::string(rest);
   }
   return std::nullopt;
@@ -361,8 +413,8 @@ std::optional<std::string> GoldBox(std::string_view solution) {
       if (solution[open] == '{') {
         const size_t end = GroupEnd(solution, open);
         if (end != kNone) content = solution.substr(open + 1, end - open - 2);
-      } else if (solution[open] == ' ') {
-        content = solution.substr(open + 1);
+      } else if (solution[open] == ' ' || IsDigit(solution[open])) {
+        content = TrimSpace(solution.substr(open, 64));
         content = content.substr(0, content.find_first_of(" $\n"));
         while (content.ends_with('.') || content.ends_with(',')) content.remove_suffix(1);
       }
@@ -378,7 +430,7 @@ std::string OwnAnswerText(std::string_view output, ExpectedAnswer expected) {
   if (const size_t thought = output.rfind("</think>"); thought != kNone) {
     output.remove_prefix(thought + std::string_view("</think>").size());
   }
-  for (const std::string_view end : {"</s>", "<eos>", "<\uFF5C", "[EOS]", "[end of text]"}) {
+  for (const std::string_view end : {"</s>", "<eos>", "<\uFF5C", "[EOS]", "[end of text]", "[INST]"}) {
     // A token at the very start ends nothing.
     const size_t found = output.find(end, 1);
     if (found != kNone) output = output.substr(0, found);

@@ -13,6 +13,10 @@ namespace ebb {
 // Boxes that only "and", "or" or a comma joins are one list: \boxed{2} and \boxed{3} is "2, 3".
 [[nodiscard]] std::optional<std::string> LastBoxed(std::string_view text);
 
+// As LastBoxed, with what is written against the box and changes it: -\boxed{5} is -(5), and
+// \boxed{5} million is five millions.
+[[nodiscard]] std::optional<std::string> LastBoxedInText(std::string_view text);
+
 // As LastBoxed, for a reference solution: \fbox{5} and \boxed 5 count, too.
 [[nodiscard]] std::optional<std::string> GoldBox(std::string_view solution);
 

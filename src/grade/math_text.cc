@@ -396,6 +396,7 @@ class Cleaner {
     if (Shifted(kRaised, "^") || Shifted(kLowered, "_")) return;
     for (const auto& [from, to] : kUnicode) {
       if (!After(from)) continue;
+      while (from == "°" && !out_.empty() && out_.back() == ' ') out_.pop_back();
       Put(to);
       at_ += from.size();
       return;

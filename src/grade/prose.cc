@@ -129,7 +129,7 @@ bool StartsWithWord(std::string_view text, std::string_view word) {
 // What a clause says of the answer without giving it.
 bool GivesNoAnswer(std::string_view sentence) {
   for (const std::string_view word :
-       {"not", "never", "less", "more", "greater", "fewer", "between", "at least", "at most",
+       {"not", "never", "no longer", "less", "more", "greater", "fewer", "between", "at least", "at most",
         "over", "under", "above", "below", "unknown", "unclear", "either 0"}) {
     if (StartsWithWord(sentence, word)) return true;
   }
@@ -299,6 +299,24 @@ size_t LetterCueEnd(std::string_view lower, size_t at) {
   return end < lower.size() && lower[end] == ':' ? end + 1 : 0;
 }
 
+// "I doubt that the answer ..", "the wrong answer ..": what stands before the cue at `at`.
+bool DoubtedBefore(std::string_view lower, size_t at) {
+  bool thinks = false;
+  for (int words = 0; words < 6; ++words) {
+    const std::string_view word = WordBefore(lower, at);
+    for (const std::string_view doubt : {"wrong", "incorrect", "doubt", "impossible", "unlikely"}) {
+      if (word == doubt) return true;
+    }
+    if (thinks) return DeniesOrDoubts(word);
+    thinks = word == "think" || word == "sure";
+    const bool passes = thinks || word == "the" || word == "that" || word == "final" ||
+                        word == "correct" || word == "right";
+    if (!passes) return false;
+    at = static_cast<size_t>(word.data() - lower.data());
+  }
+  return false;
+}
+
 // The clauses, in order.
 std::vector<Clause> Clauses(std::string_view text) {
   constexpr std::string_view kCues[] = {"answer",  "ans",      "答案",     "réponse", "respuesta",
@@ -319,7 +337,8 @@ std::vector<Clause> Clauses(std::string_view text) {
       if (end < lower.size() && IsLetter(lower[end])) break;
       if (at >= 3 && lower.compare(at - 3, 3, "to ") == 0) break;  // to answer this, ..
       const Connector connector = ConnectorBehind(lower, end);
-      if (connector.denied) {
+      const bool doubted = DoubtedBefore(lower, at);
+      if (connector.denied || (doubted && connector.end != kNone)) {
         clauses.push_back({end, true});
       } else if (connector.end != kNone) {
         clauses.push_back({connector.end, false});
@@ -393,6 +412,17 @@ bool Joins(std::string_view between) {
   return joined;
 }
 
+// Whether a comma behind the segment at `start` ends a condition: "Since $x > 0$, $x = 3$".
+bool IsCondition(std::string_view text, size_t start, std::string_view between) {
+  if (between.find_first_not_of(" ,\n") != kNone) return false;
+  const std::string_view word = WordBefore(text, start);
+  for (const std::string_view condition : {"Since", "since", "As", "Because", "because", "If", "if",
+                                           "When", "when", "Given", "For", "With", "At", "Let"}) {
+    if (word == condition) return true;
+  }
+  return false;
+}
+
 // A sign, a factor or a letter that stands before a segment and belongs to it: 2$\pi$, -$5$.
 std::string PrefixOf(std::string_view text, size_t start) {
   if (NegatedBefore(text, start)) return "-";
@@ -443,8 +473,11 @@ std::optional<std::string> FinalMath(std::string_view text, ExpectedAnswer expec
   for (size_t tries = 0; tries < 16 && last > 0; ++tries) {
     // All segments that are joined with the last one are one answer.
     size_t first = last - 1;
-    while (first > 0 && Joins(text.substr(segments[first - 1].segment.end,
-                                          segments[first].start - segments[first - 1].segment.end))) {
+    while (first > 0) {
+      const PlacedSegment& before = segments[first - 1];
+      const std::string_view between =
+          text.substr(before.segment.end, segments[first].start - before.segment.end);
+      if (!Joins(between) || IsCondition(text, before.start, between)) break;
       --first;
     }
     std::string joined;
@@ -456,10 +489,14 @@ std::optional<std::string> FinalMath(std::string_view text, ExpectedAnswer expec
       joined += inside ? *inside : std::string(segments[i].segment.inside);
     }
     const size_t start = segments[first].start;
-    const size_t end = segments[last - 1].segment.end;
+    const Segment& final_segment = segments[last - 1].segment;
+    const size_t end = final_segment.end;
+    // Behind a counter of Chinese other words follow without a space.
+    const bool counted = static_cast<unsigned char>(final_segment.inside.back()) >= 0x80;
     last = first;
     if (!answers || DeniedBefore(text, start)) continue;
-    if (expected == ExpectedAnswer::kText || expected == ExpectedAnswer::kChoice) return joined;
+    const bool words = expected == ExpectedAnswer::kText || expected == ExpectedAnswer::kChoice;
+    if (words || counted) return joined;
     return WithContinuation(PrefixOf(text, start) + joined, RestOfSentence(text, end)).text;
   }
   return std::nullopt;
@@ -481,17 +518,6 @@ bool JoinsLetters(std::string_view between) {
     at += std::max<size_t>(1, word.size());
   }
   return joined;
-}
-
-// "(C) is wrong": behind the letter.
-bool IsTakenBack(std::string_view rest) {
-  size_t at = 0;
-  while (at < rest.size() && std::string_view(") .:*$").find(rest[at]) != kNone) ++at;
-  const std::string_view verb = LettersAt(rest, at);
-  if (verb != "is" && verb != "are" && verb != "was") return false;
-  const std::string_view word = LettersAt(rest, SkipSpaces(rest, at + verb.size()));
-  return word == "wrong" || word == "incorrect" || word == "not" || word == "false" ||
-         word == "also";
 }
 
 // A and I may be words: an article before a word in small letters, "I think".
@@ -532,7 +558,7 @@ std::optional<std::string> ChosenLetter(std::string_view text, bool first) {
     if (c < 'A' || c > 'J' || !word_start || denied) continue;
     const char next = at + 1 < text.size() ? text[at + 1] : '.';
     if (WordByte(next) || next == '\'' || IsLetterWord(text, at, first && at == 0)) continue;
-    if (IsTakenBack(text.substr(at + 1))) continue;
+    if (TakenBack(text.substr(at + 1))) continue;
     const bool joined = chosen != kNone && at - chosen < 24 &&
                         JoinsLetters(text.substr(chosen + 1, at - chosen - 1));
     if (settled && !joined) break;

@@ -84,6 +84,12 @@ class Continuation {
     size_t end = from;
     while (end < rest_.size() && !IsDigit(rest_[end])) ++end;
     if (end < rest_.size()) end += std::max<size_t>(1, MathRunSize(rest_.substr(end), false));
+    const size_t equals = rest_.substr(0, end).rfind('=');
+    if (equals != std::string_view::npos && equals > from) {  // 20% of 300 = 60
+      text_ = std::string(TrimSpace(rest_.substr(equals + 1, end - equals - 1)));
+      at_ = end;
+      return true;
+    }
     text_ += " (";
     Take(end);
     return false;
@@ -123,10 +129,10 @@ class Continuation {
       Take(at + 1);
       return true;
     }
-    if (static_cast<unsigned char>(c) >= 0x80) return Foreign(at, attached);
+    if (static_cast<unsigned char>(c) >= 0x80) return Foreign(at);
     if (attached && (c == '^' || c == '_')) return TakeRun(at);
     if (attached && c == '\'' && IsLetter(At(at + 1))) return false;
-    if (c == '\\' && IsLetter(At(at + 1))) return TakeRun(at);
+    if (c == '\\' && IsLetter(At(at + 1))) return Command(at);
     if (attached && (c == '(' || c == '[') && StartsMath(rest_, at + 1)) return TakeToken(at);
     if (c == ':' && !IsDigit(At(at + 1))) return false;
     if (std::string_view("+-*/=<>:").find(c) == std::string_view::npos) return false;
@@ -135,12 +141,31 @@ class Continuation {
     return StartsMath(rest_, SkipSpaces(rest_, next)) ? TakeRun(at) : false;
   }
 
-  bool Foreign(size_t at, bool attached) {
+  // A command behind an answer: a factor or an operator, not \end{align}.
+  bool Command(size_t at) {
+    if (CommandAt(rest_, at, "\\text")) {
+      size_t word = at + 5;
+      while (word < rest_.size() && !IsLetter(rest_[word])) ++word;
+      const std::string first = LowerAscii(LettersAt(rest_, word));
+      const bool changes = ScaleWord(first) != 1 || ChangesNumber(first) || IsNumberWord(first) ||
+                           OneOf(first, {"and", "or", "to"});
+      return changes ? TakeRun(at) : false;
+    }
+    const std::string_view name = LettersAt(rest_, at + 1);
+    const bool mathematics =
+        OneOf(name, {"frac", "dfrac", "tfrac", "sqrt",  "pi",  "times", "cdot", "div", "pm",
+                     "mp",   "cup",   "cap",   "infty", "log", "ln",    "sin",  "cos", "tan",
+                     "theta", "alpha", "beta"});
+    return mathematics ? TakeRun(at) : false;
+  }
+
+  bool Foreign(size_t at) {
+    // 5\u20137 is a range.
+    const bool dash = rest_.substr(at).starts_with("\u2013");
+    if (dash && IsDigit(At(SkipSpaces(rest_, at + 3)))) return TakeToken(at);
     if (HarmlessSign(rest_, at)) return false;
     if (ForeignUnitSize(rest_, at) > 0) return false;
-    // A word of another script, after a space.
-    if (!attached && static_cast<unsigned char>(rest_[at]) == 0xC3) return false;
-    return TakeToken(at);
+    return TakeToken(at);  // it may be a power of ten
   }
 
   bool Comma(size_t at) {
@@ -214,6 +239,7 @@ class Continuation {
       return second == "than";
     }
     if (word == "out") return second == "of";
+    if (word == "if") return rest_.find("otherwise") != std::string_view::npos;
     if (OneOf(word, {"remainder", "mod", "modulo", "squared", "choose"})) return true;
     if (word == "with") return rest_.find("remainder") != std::string_view::npos;
     if (word == "in" && OneOf(second, {"base", "binary", "hex", "hexadecimal", "octal"})) return true;

@@ -90,14 +90,6 @@ size_t SignStart(std::string_view text, size_t at) {
   return IsLetter(c) && before == minus ? start : minus;
 }
 
-// The word, with its apostrophes, that ends just before `at`.
-std::string_view WordBefore(std::string_view text, size_t at) {
-  while (at > 0 && (text[at - 1] == ' ' || text[at - 1] == '$')) --at;
-  size_t start = at;
-  while (start > 0 && (IsLetter(text[start - 1]) || text[start - 1] == '\'')) --start;
-  return text.substr(start, at - start);
-}
-
 bool Denies(std::string_view word) {
   const std::string lower = LowerAscii(word);
   for (const std::string_view denial : {"not", "cannot", "never", "than", "least", "most", "twice",
@@ -134,6 +126,12 @@ Mention MentionAt(std::string_view text, size_t at) {
   if (before == '_' || (before == '{' && second == '_')) return Mention::kNone;
   if (before == '^' || (before == '{' && second == '^')) return Mention::kUnclear;
   if (before == '(' && IsLetter(second)) return Mention::kUnclear;  // f(5)
+  std::string_view word = WordBefore(text, at);
+  if (word == "of") word = WordBefore(text, static_cast<size_t>(word.data() - text.data()));
+  for (const std::string_view function :
+       {"log", "ln", "lg", "sin", "cos", "tan", "exp", "sqrt", "choose", "root"}) {
+    if (word == function) return Mention::kUnclear;  // sqrt 2, the square root of 2
+  }
   if (before == '{') {
     size_t name = at - 1;
     while (name > 0 && IsLetter(text[name - 1])) --name;
@@ -157,13 +155,27 @@ bool IsOperand(std::string_view text, size_t start) {
   if (left.empty()) return false;
   const char op = left.back();
   if (op == '/' || op == '^' || op == '+') return true;
+  if (left.ends_with("!=")) return true;
   if (left.ends_with("->") || left.ends_with("=>")) return false;
   const std::string_view more = TrimSpace(left.substr(0, left.size() - 1));
   const bool behind = !more.empty() && (WordByte(more.back()) || more.back() == ')' ||
                                         more.back() == '}' || more.back() == '$');
   if (op == '<' || op == '>') return behind;
   if (op == '*') return behind;
-  return op == '-' && behind && !IsLetter(more.back());
+  if (op != '-' || !behind) return false;
+  // "n - 5", but not "total - 5"
+  const bool letter = IsLetter(more.back());
+  return !letter || ((more.size() < 2 || !WordByte(more[more.size() - 2])) && more.back() != 'a');
+}
+
+// The first "!" that ends a sentence and is no factorial: before a capital letter or at a line's end.
+size_t Exclamation(std::string_view text) {
+  for (size_t at = text.find('!'); at < text.size(); at = text.find('!', at + 1)) {
+    const size_t next = SkipSpaces(text, at + 1);
+    const bool capital = next > at + 1 && next < text.size() && text[next] >= 'A' && text[next] <= 'Z';
+    if (capital || next >= text.size() || text[next] == '\n') return at;
+  }
+  return text.size();
 }
 
 bool Ordinal(std::string_view attached) {
@@ -261,8 +273,9 @@ std::vector<Candidate> Candidates(std::string_view text) {
       continue;
     }
     std::string_view near = text.substr(at, kMaxRunBytes);
-    near = near.substr(0, near.find_first_of("|[]&"));
-    near = near.substr(0, near.find(": "));
+    near = near.substr(0, std::min(Exclamation(near), near.find_first_of("|[]&")));
+    const size_t colon = near.find(": ");
+    if (colon != 0 && colon < near.size() && near[colon - 1] != ' ') near = near.substr(0, colon);
     end = at + std::max(digits, MathRunSize(near, true));
     const std::string_view run = text.substr(at, end - at);
     const size_t start = SignStart(text, at);
@@ -279,8 +292,9 @@ std::vector<Candidate> Candidates(std::string_view text) {
     std::string number = NegativeWord(text, start) ? "-" : "";
     number += text.substr(start, end - start);
     Continued continued = WithContinuation(std::move(number), rest);
-    if (!DeniedBefore(text, start)) {
-      const bool money = CurrencyBefore(text, at) > 0 || rest.starts_with("$");
+    if (!DeniedBefore(text, start) && !TakenBack(rest.substr(continued.size))) {
+      const bool money = CurrencyBefore(text, at) > 0 || run.find('$') != std::string_view::npos ||
+                         rest.starts_with("$");
       found.push_back({std::move(continued.text), money});
     }
     at = end + continued.size;
@@ -358,6 +372,36 @@ size_t RunItem(std::string_view text, size_t at, bool numbers_only) {
 }  // namespace
 
 namespace prose_parts {
+
+std::string_view WordBefore(std::string_view text, size_t at) {
+  while (at > 0 && (text[at - 1] == ' ' || text[at - 1] == '$')) --at;
+  size_t start = at;
+  while (start > 0 && (IsLetter(text[start - 1]) || text[start - 1] == '\'')) --start;
+  return text.substr(start, at - start);
+}
+
+bool TakenBack(std::string_view rest) {
+  size_t at = rest.find_first_not_of(") .:*$");
+  bool verb = false;
+  bool denied = false;
+  for (int words = 0; words < 5 && at < rest.size(); ++words) {
+    size_t end = at;
+    while (end < rest.size() && (IsLetter(rest[end]) || rest[end] == '\'')) ++end;
+    const std::string_view word = rest.substr(at, end - at);
+    if (words == 0) {
+      verb = word.starts_with("is") || word.starts_with("was") || word == "are";
+      if (!verb) return false;
+    }
+    denied = denied || word == "not" || word.ends_with("n't");
+    if (word == "wrong" || word == "incorrect" || word == "false") return !denied;
+    if (word == "answer" || word == "correct" || word == "right") {
+      if (denied) return true;
+    }
+    at = SkipSpaces(rest, end);
+    if (at == end) return false;
+  }
+  return false;
+}
 
 std::string_view LettersAt(std::string_view text, size_t at) {
   size_t end = std::min(at, text.size());
@@ -443,7 +487,16 @@ bool NegatedBefore(std::string_view text, size_t at) {
   return SignStart(text, at) < at - CurrencyBefore(text, at) || NegativeWord(text, at);
 }
 
-bool DeniedBefore(std::string_view text, size_t at) { return Denies(WordBefore(text, at)); }
+bool DeniedBefore(std::string_view text, size_t at) {
+  for (int words = 0; words < 4; ++words) {
+    const std::string_view word = WordBefore(text, at);
+    if (Denies(word)) return true;
+    const std::string lower = LowerAscii(word);
+    if (lower != "equal" && lower != "to" && lower != "be" && lower != "exactly") return false;
+    at = static_cast<size_t>(word.data() - text.data());
+  }
+  return false;
+}
 
 }  // namespace prose_parts
 

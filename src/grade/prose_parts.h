@@ -35,6 +35,12 @@ struct Continued {
 // Whether the number or segment at `at` has a sign before it that is not part of it.
 [[nodiscard]] bool NegatedBefore(std::string_view text, size_t at);
 
+// The word, with its apostrophes, that ends just before `at`.
+[[nodiscard]] std::string_view WordBefore(std::string_view text, size_t at);
+
+// Whether the words behind an answer take it back: "is wrong", "is not the right answer".
+[[nodiscard]] bool TakenBack(std::string_view rest);
+
 // Whether the words before `at` say that what follows is not the answer: not, isn't, more than.
 [[nodiscard]] bool DeniedBefore(std::string_view text, size_t at);
 

@@ -15,7 +15,7 @@ using Spelling = std::pair<std::string_view, std::string_view>;
 // Lower-case spellings; a plural s is removed before looking.
 constexpr Spelling kUnits[] = {
     {"$", "dollar"},      {"dollar", "dollar"}, {"usd", "dollar"},    {"buck", "dollar"},
-    {"cent", "cent"},     {"euro", "euro"},     {"yen", "yen"}, {"%", "percent"},     {"percent", "percent"},
+    {"cent", "cent"},     {"euro", "euro"},     {"eur", "euro"},      {"gbp", "pound"},     {"yen", "yen"}, {"%", "percent"},     {"percent", "percent"},
     {"pct", "percent"},   {"mm", "mm"},         {"millimeter", "mm"}, {"millimetre", "mm"},
     {"cm", "cm"},         {"centimeter", "cm"}, {"centimetre", "cm"}, {"m", "m"},
     {"meter", "m"},       {"metre", "m"},       {"km", "km"},         {"kilometer", "km"},
@@ -163,6 +163,9 @@ size_t ForeignUnitSize(std::string_view text, size_t at) {
   const bool latin = lead >= 0xC3 && lead <= 0xC9 && byte(at + 1) >= 0x80 &&
                      !(lead == 0xC3 && (byte(at + 1) == 0x97 || byte(at + 1) == 0xB7));
   if (latin) return 2;
+  for (const std::string_view unit : {"千克", "千米", "分钟", "分鐘", "平方米"}) {
+    if (text.substr(at).starts_with(unit)) return unit.size();
+  }
   if (lead < 0xE0 || lead > 0xEF || at + 3 > text.size()) return 0;
   const size_t found = kCounters.find(text.substr(at, 3));
   return found != std::string_view::npos && found % 3 == 0 ? 3 : 0;

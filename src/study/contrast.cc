@@ -1,6 +1,7 @@
 #include "study/contrast.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "stats/special.h"
 
@@ -43,6 +44,7 @@ Result<double> Detectable(const SeedValues& differences, const PairedContrast& c
   const double z = NormalQuantile(1 - kLevel / 2);
   const Interval& interval = contrast.difference.interval;
   const double error = (interval.high - interval.low) / (2 * z);
+  if (!std::isfinite(error)) return error;  // one item: it is not known
   return std::max(least / static_cast<double>(differences.size()),
                   (z + NormalQuantile(kPower)) * error);
 }

@@ -122,6 +122,9 @@ std::string NumberText(double value) {
 
 std::string RateText(const std::optional<Estimate>& estimate) {
   if (!estimate) return "-";
+  if (!std::isfinite(estimate->interval.low)) {
+    return fmt::format("{:.3f} [n/a, n/a]", estimate->value);
+  }
   return fmt::format("{:.3f} [{:.3f}, {:.3f}]", estimate->value, estimate->interval.low,
                      estimate->interval.high);
 }
@@ -217,7 +220,9 @@ void AddContrasts(const ReportInput& input, HtmlPage* page) {
       if (row.experiment != e) continue;
       const PairedContrast& contrast = row.contrast;
       const bool kl = row.measure == Measure::kKl;
-      const auto number = [&](double v) { return kl ? NumberText(v) : fmt::format("{:+.3f}", v); };
+      const auto number = [&](double v) {
+        return kl || !std::isfinite(v) ? NumberText(v) : fmt::format("{:+.3f}", v);
+      };
       const Estimate& difference = contrast.difference;
       table.rows.push_back(
           {row.first, row.second, MeasureText(row.measure),
@@ -226,7 +231,8 @@ void AddContrasts(const ReportInput& input, HtmlPage* page) {
            fmt::format("{}", contrast.rose), fmt::format("{}", contrast.fell),
            PValueText(contrast.p_value),
            fmt::format("{} ({})", PValueText(row.p_adjusted), row.method),
-           kl ? NumberText(contrast.detectable) : fmt::format("{:.3f}", contrast.detectable),
+           kl || !std::isfinite(contrast.detectable) ? NumberText(contrast.detectable)
+                                                     : fmt::format("{:.3f}", contrast.detectable),
            Verdict(row)});
     }
     if (table.rows.empty()) continue;

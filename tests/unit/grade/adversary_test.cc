@@ -536,6 +536,7 @@ TEST(AdversaryTest, NoSpaceMultipliesNumbers) {
       EXPECT_FALSE(Boxed(number, spaced)) << spaced;
       EXPECT_FALSE(Boxed(fmt::format("{}*{}", number.substr(0, i), number.substr(i)), spaced)) << spaced;
       EXPECT_FALSE(GradeText(number, fmt::format("The answer is {}.", spaced)).equal) << spaced;
+      if (number[i - 1] == '.') continue;  // the end of a sentence
       EXPECT_FALSE(GradeText(number.substr(0, i), fmt::format("The answer is {}.", spaced)).equal) << spaced;
     }
   }
