@@ -60,15 +60,15 @@ constexpr std::string_view kRelations[] = {"=",    "<",    ">",        "\\le",
 
 // Commands that may stand in a name.
 constexpr std::string_view kNameCommands[] = {
-    "\\gcd",   "\\max",   "\\min",      "\\det",      "\\lcm",
-    "\\text",  "\\angle", "\\overline", "\\triangle", "\\frac",  "\\sin",   "\\cos",
-    "\\tan",   "\\log",   "\\ln",       "\\vec",      "\\hat",   "\\bar",   "\\mathbf",
-    "\\alpha", "\\beta",  "\\gamma",    "\\delta",    "\\theta", "\\phi",   "\\lambda",
-    "\\mu",    "\\sigma", "\\omega",    "\\ell",      "\\Delta", "\\Omega", "\\rho"};
+    "\\gcd",      "\\max",      "\\min",   "\\det",   "\\lcm",    "\\text",  "\\angle",
+    "\\overline", "\\triangle", "\\frac",  "\\sin",   "\\cos",    "\\tan",   "\\log",
+    "\\ln",       "\\vec",      "\\hat",   "\\bar",   "\\mathbf", "\\alpha", "\\beta",
+    "\\gamma",    "\\delta",    "\\theta", "\\phi",   "\\lambda", "\\mu",    "\\sigma",
+    "\\omega",    "\\ell",      "\\Delta", "\\Omega", "\\rho"};
 
-constexpr std::string_view kGreekNames[] = {
-    "\\alpha", "\\beta", "\\gamma",  "\\delta", "\\theta", "\\phi",   "\\lambda",
-    "\\mu",    "\\sigma", "\\omega", "\\ell",   "\\Delta", "\\Omega", "\\rho"};
+constexpr std::string_view kGreekNames[] = {"\\alpha", "\\beta",   "\\gamma", "\\delta", "\\theta",
+                                            "\\phi",   "\\lambda", "\\mu",    "\\sigma", "\\omega",
+                                            "\\ell",   "\\Delta",  "\\Omega", "\\rho"};
 
 bool OpensGroup(std::string_view text, size_t at) { return at < text.size() && text[at] == '{'; }
 
@@ -186,15 +186,15 @@ bool TakesArguments(std::string_view name) {
   if (name.ends_with("^{-1}")) name.remove_suffix(5);
   if (name.empty()) return false;
   if (name == "gcd" || name == "lcm" || name == "max" || name == "min" || name == "det" ||
-      name == "\\gcd" || name == "\\max" || name == "\\min" || name == "\\det" ||
-      name == "\\lcm") {
+      name == "\\gcd" || name == "\\max" || name == "\\min" || name == "\\det" || name == "\\lcm") {
     return true;
   }
   if (name.starts_with("\\text{") && BracketEnd(name, 5) == name.size()) return true;
   if (name.size() > 3 && std::all_of(name.begin(), name.end(), IsLetter)) return true;
   if (IndexedLetterSize(name, 0) != name.size()) return false;
   const bool capital = name[0] >= 'A' && name[0] <= 'Z';
-  return capital || name[0] == '\\' || std::string_view("fghpq").find(name[0]) != std::string_view::npos;
+  return capital || name[0] == '\\' ||
+         std::string_view("fghpq").find(name[0]) != std::string_view::npos;
 }
 
 // [ABC], the area of a triangle
@@ -239,9 +239,9 @@ bool IsName(std::string_view side) {
     if (!AllowedInName(token)) return false;
     // -x is no name, x - y may be one.
     const std::string_view before = TrimSpace(side.substr(0, at));
-    const bool operand = !before.empty() && (IsLetter(before.back()) || IsDigit(before.back()) ||
-                                             std::string_view(")]}'|").find(before.back()) !=
-                                                 std::string_view::npos);
+    const bool operand = !before.empty() &&
+                         (IsLetter(before.back()) || IsDigit(before.back()) ||
+                          std::string_view(")]}'|").find(before.back()) != std::string_view::npos);
     if (token == "-" && !operand) return false;
     const bool greek = side[at] == '\\' && !OpensGroup(side, at + *item);
     letter = letter || greek || IsLetter(side[at]);

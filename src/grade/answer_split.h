@@ -35,9 +35,9 @@ struct Chain {
 // and has no bracket but of arguments (f(..), not x(..)), unless it is a tuple of letters as a
 // whole, in the usual order.
 [[nodiscard]] bool IsName(std::string_view side);
-// Of the names, those that a gold answer may lose: one letter, words, a segment or angle in capitals,
-// a function of something, a tuple of letters, \cos\theta. No product (xy = 6) and no equation for a
-// letter (\sin x = 1).
+// Of the names, those that a gold answer may lose: one letter, words, a segment or angle in
+// capitals, a function of something, a tuple of letters, \cos\theta. No product (xy = 6) and no
+// equation for a letter (\sin x = 1).
 [[nodiscard]] bool IsSimpleName(std::string_view side);
 // Of the names: a function of letters, f(x).
 [[nodiscard]] bool IsFunctionOfLetters(std::string_view side);

@@ -15,17 +15,16 @@ namespace {
 
 // Words behind a number that make another number of it, or a statement about it.
 constexpr std::string_view kNotUnits[] = {
-    "or",      "and",         "not",     "to",        "more",    "less",    "than",    "least",
-    "most",    "over",        "under",   "minus",     "plus",    "times",   "by",      "negative",
-    "from",    "until",       "if",      "when",      "unless",  "except",  "but",     "remainder",
-    "mod",     "modulo",      "base",    "r",         "is",      "are",     "equals",  "divided",
-    "between", "choose",      "root",    "power",     "point",   "below",   "above",   "fewer",
-    "out",     "binary",      "hex",     "hexadecimal", "octal", "double",  "triple",  "twice",
-    "multiplied", "sqrt",     "infinity", "repeated", "wrong",   "incorrect", "exponent",
+    "or", "and", "not", "to", "more", "less", "than", "least", "most", "over", "under", "minus",
+    "plus", "times", "by", "negative", "from", "until", "if", "when", "unless", "except", "but",
+    "remainder", "mod", "modulo", "base", "r", "is", "are", "equals", "divided", "between",
+    "choose", "root", "power", "point", "below", "above", "fewer", "out", "binary", "hex",
+    "hexadecimal", "octal", "double", "triple", "twice", "multiplied", "sqrt", "infinity",
+    "repeated", "wrong", "incorrect", "exponent",
     // Powers of ten that ScaleWord does not know.
-    "lakh",    "crore",       "grand",   "gross",     "score",   "bn",      "mn",      "tn",
-    "mio",     "mil",         "mille",   "tausend",   "milliard", "milliards", "milliarden",
-    "millones", "millionen",  "googol",  "myriad",    "lakhs",   "crores",  "dozend",  "dutzend"};
+    "lakh", "crore", "grand", "gross", "score", "bn", "mn", "tn", "mio", "mil", "mille", "tausend",
+    "milliard", "milliards", "milliarden", "millones", "millionen", "googol", "myriad", "lakhs",
+    "crores", "dozend", "dutzend"};
 
 bool ChangesValue(const std::string& word) {
   return ChangesNumber(word) || IsNumberWord(word) || word.ends_with("illion") ||

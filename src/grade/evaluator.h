@@ -60,8 +60,8 @@ class Evaluator {
   EvalState Binomial(const MathValue& n, const MathValue& k, MathValue* value);
 
   bool Spend(int64_t units);
-  // Checks size and range, tracks magnitudes. What is noise becomes zero if terms may have cancelled;
-  // else a value that small is not told apart from zero, and undecided.
+  // Checks size and range, tracks magnitudes. What is noise becomes zero if terms may have
+  // cancelled; else a value that small is not told apart from zero, and undecided.
   EvalState Finish(MathValue* value, bool may_cancel = true);
 
   const MathPoint* point_;

@@ -52,7 +52,8 @@ std::optional<std::string> Whole(std::string_view text, ExpectedAnswer expected)
 // "5 x 10^3" and "3 x 4 = 12" with a sign for the letter.
 std::string WithTimesSigns(std::string text) {
   for (size_t at = 1; at + 1 < text.size(); ++at) {
-    if ((text[at] != 'x' && text[at] != 'X') || text[at - 1] != ' ' || text[at + 1] != ' ') continue;
+    if ((text[at] != 'x' && text[at] != 'X') || text[at - 1] != ' ' || text[at + 1] != ' ')
+      continue;
     size_t left = at - 1;
     while (left > 0 && (text[left] == ' ' || text[left] == '$')) --left;
     size_t right = at + 1;

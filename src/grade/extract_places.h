@@ -23,8 +23,9 @@ namespace ebb {
 // The rest of the last line with exactly four "#" behind them that is no heading ("#### Step 3").
 [[nodiscard]] std::optional<std::string> LastHash(std::string_view text, ExpectedAnswer expected);
 
-// The raw text of the number at the top-level key `key` of a valid JSON object, with all its digits;
-// its exponent is written with E (2E-1), which no letter is mistaken for. Nothing for other values.
+// The raw text of the number at the top-level key `key` of a valid JSON object, with all its
+// digits; its exponent is written with E (2E-1), which no letter is mistaken for. Nothing for other
+// values.
 [[nodiscard]] std::optional<std::string> RawJsonNumber(std::string_view object,
                                                        std::string_view key);
 

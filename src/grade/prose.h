@@ -19,9 +19,9 @@ namespace ebb {
 // of the expected kind, with all that "and", "or" or a comma joins to it.
 [[nodiscard]] std::optional<std::string> FinalMath(std::string_view text, ExpectedAnswer expected);
 
-// The last number, or computation with numbers: with its sign, unit, scale word and what else belongs
-// to it; not a part of a word (5th, x2), an index, or the number of a list's item. Nothing if
-// mathematics that is not understood stands behind the last number.
+// The last number, or computation with numbers: with its sign, unit, scale word and what else
+// belongs to it; not a part of a word (5th, x2), an index, or the number of a list's item. Nothing
+// if mathematics that is not understood stands behind the last number.
 [[nodiscard]] std::optional<std::string> LastNumber(std::string_view text);
 
 // The one number of a clause with a currency sign, if there is just one; else the last number.

@@ -36,9 +36,10 @@ bool HarmlessSign(std::string_view text, size_t at) {
     return second == 0xA0 || second == 0xAB || second == 0xBB || second == 0xA9 || second == 0xAE;
   }
   if (lead < 0xE0) return false;
-  const unsigned code = ((lead & 0x0F) << 12) | ((byte(at + 1) & 0x3F) << 6) | (byte(at + 2) & 0x3F);
-  const bool punctuation = code >= 0x2000 && code <= 0x206F && !(code >= 0x2030 && code <= 0x2037) &&
-                           code != 0x2044;
+  const unsigned code =
+      ((lead & 0x0F) << 12) | ((byte(at + 1) & 0x3F) << 6) | (byte(at + 2) & 0x3F);
+  const bool punctuation =
+      code >= 0x2000 && code <= 0x206F && !(code >= 0x2030 && code <= 0x2037) && code != 0x2044;
   return punctuation || (code >= 0x2190 && code <= 0x21FF) || (code >= 0x2600 && code <= 0x2757) ||
          (code >= 0x3000 && code <= 0x303F) || (code >= 0xFF00 && code <= 0xFF0F) ||
          code == 0xFF1A || code == 0xFF1B || code == 0xFF1F || code == 0xFE0F;
@@ -153,9 +154,9 @@ class Continuation {
     }
     const std::string_view name = LettersAt(rest_, at + 1);
     const bool mathematics =
-        OneOf(name, {"frac", "dfrac", "tfrac", "sqrt",  "pi",  "times", "cdot", "div", "pm",
-                     "mp",   "cup",   "cap",   "infty", "log", "ln",    "sin",  "cos", "tan",
-                     "theta", "alpha", "beta"});
+        OneOf(name, {"frac", "dfrac", "tfrac", "sqrt", "pi",    "times", "cdot",
+                     "div",  "pm",    "mp",    "cup",  "cap",   "infty", "log",
+                     "ln",   "sin",   "cos",   "tan",  "theta", "alpha", "beta"});
     return mathematics ? TakeRun(at) : false;
   }
 
@@ -175,13 +176,14 @@ class Continuation {
       next = SkipSpaces(rest_, next + word.size());
       return NumberAt(next) ? TakeNumber(next) : false;
     }
-    const bool digits = std::any_of(rest_.begin() + static_cast<ptrdiff_t>(next), rest_.end(), IsDigit);
+    const bool digits =
+        std::any_of(rest_.begin() + static_cast<ptrdiff_t>(next), rest_.end(), IsDigit);
     if (OneOf(LowerAscii(word), {"wait", "sorry", "no", "correction", "oops", "actually"})) {
       return digits ? Spoil(next) : false;
     }
-    const bool number = IsDigit(At(next)) ||
-                        (std::string_view("$-\\").find(At(next)) != std::string_view::npos &&
-                         StartsMath(rest_, next));
+    const bool number =
+        IsDigit(At(next)) || (std::string_view("$-\\").find(At(next)) != std::string_view::npos &&
+                              StartsMath(rest_, next));
     return number ? TakeRun(next) : false;
   }
 
@@ -221,11 +223,11 @@ class Continuation {
     const bool by = word == "divided" || word == "multiplied";
     if (by && LettersAt(rest_, next) == "by") next = SkipSpaces(rest_, next + 2);
     if (!NumberAt(next)) return false;
-    const std::string_view sign = word == "plus"                           ? " + "
-                                  : word == "minus"                        ? " - "
+    const std::string_view sign = word == "plus"                            ? " + "
+                                  : word == "minus"                         ? " - "
                                   : word == "times" || word == "multiplied" ? " * "
-                                  : word == "divided"                      ? " / "
-                                                                           : "";
+                                  : word == "divided"                       ? " / "
+                                                                            : "";
     if (sign.empty()) return false;
     Take(at);
     text_ += sign;
@@ -242,7 +244,8 @@ class Continuation {
     if (word == "if") return rest_.find("otherwise") != std::string_view::npos;
     if (OneOf(word, {"remainder", "mod", "modulo", "squared", "choose"})) return true;
     if (word == "with") return rest_.find("remainder") != std::string_view::npos;
-    if (word == "in" && OneOf(second, {"base", "binary", "hex", "hexadecimal", "octal"})) return true;
+    if (word == "in" && OneOf(second, {"base", "binary", "hex", "hexadecimal", "octal"}))
+      return true;
     if (word == "to" && second == "the") return rest_.find("power") != std::string_view::npos;
     if (OneOf(word, {"over", "in", "by", "of", "below", "above", "point", "base", "r"})) {
       return NumberAt(next);
@@ -254,9 +257,9 @@ class Continuation {
   bool Letter(size_t at, bool attached) {
     const char letter = rest_[at];
     if (!attached && (letter == 'a' || letter == 'I')) return false;
-    const bool ends = !IsLetter(At(at + 1)) && !IsDigit(At(at + 1)) &&
-                      std::string_view("^_+-*/=(").find(At(SkipSpaces(rest_, at + 1))) ==
-                          std::string_view::npos;
+    const bool ends =
+        !IsLetter(At(at + 1)) && !IsDigit(At(at + 1)) &&
+        std::string_view("^_+-*/=(").find(At(SkipSpaces(rest_, at + 1))) == std::string_view::npos;
     const bool number = !text_.empty() && IsDigit(text_.back());
     if (ends && number && std::string_view("mgshlL").find(letter) != std::string_view::npos) {
       text_ += std::string("\\text{ ") + letter + "}";
@@ -275,9 +278,8 @@ class Continuation {
     const bool joins = word == "and" || word == "or" || word == "to";
     if (joins) next = SkipSpaces(rest_, next + word.size());
     if (!NumberAt(next)) return false;
-    const size_t size = StartsMath(rest_, next)
-                            ? MathRunSize(rest_.substr(next), true)
-                            : ScanWordNumber(rest_.substr(next)).size;
+    const size_t size = StartsMath(rest_, next) ? MathRunSize(rest_.substr(next), true)
+                                                : ScanWordNumber(rest_.substr(next)).size;
     const size_t unit = SkipSpaces(rest_, next + size);
     const std::string_view name = LettersAt(rest_, unit);
     // 5 dollars, 3 of which ..: the second number is none of the answer.

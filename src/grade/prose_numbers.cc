@@ -18,8 +18,6 @@ using namespace prose_parts;
 
 constexpr size_t kMaxRunBytes = 400;
 
-bool WordByte(char c) { return IsLetter(c) || IsDigit(c) || c == '_'; }
-
 // \frac{digits}{digits} at `at`: its bytes, or 0.
 size_t FractionSize(std::string_view text, size_t at) {
   for (const std::string_view name : {"\\frac", "\\dfrac", "\\tfrac"}) {
@@ -112,7 +110,7 @@ bool NegativeWord(std::string_view text, size_t at) {
 
 // What a number that starts at a place in a text is.
 enum class Mention {
-  kNone,    // not a number at all, but of a word, a list, a date
+  kNone,     // not a number at all, but of a word, a list, a date
   kUnclear,  // a part of mathematics that is not understood
   kNumber,
 };
@@ -168,18 +166,16 @@ bool IsOperand(std::string_view text, size_t start) {
   return !letter || ((more.size() < 2 || !WordByte(more[more.size() - 2])) && more.back() != 'a');
 }
 
-// The first "!" that ends a sentence and is no factorial: before a capital letter or at a line's end.
+// The first "!" that ends a sentence and is no factorial: before a capital letter or at a line's
+// end.
 size_t Exclamation(std::string_view text) {
   for (size_t at = text.find('!'); at < text.size(); at = text.find('!', at + 1)) {
     const size_t next = SkipSpaces(text, at + 1);
-    const bool capital = next > at + 1 && next < text.size() && text[next] >= 'A' && text[next] <= 'Z';
+    const bool capital =
+        next > at + 1 && next < text.size() && text[next] >= 'A' && text[next] <= 'Z';
     if (capital || next >= text.size() || text[next] == '\n') return at;
   }
   return text.size();
-}
-
-bool Ordinal(std::string_view attached) {
-  return attached == "th" || attached == "st" || attached == "nd" || attached == "rd";
 }
 
 // The bytes of the number, or of the start of mathematics without digits (a root, pi), at `at`.
@@ -215,8 +211,8 @@ size_t DateEnd(std::string_view text, size_t at, size_t end) {
 }
 
 // Whether the left side of the equals sign at `equals` is an equation's: it has letters, but is no
-// name of what the other side is ((x - 3) = 10, unlike AB = 10 and 2 * 5 = 10). The power of a letter
-// counts as its name.
+// name of what the other side is ((x - 3) = 10, unlike AB = 10 and 2 * 5 = 10). The power of a
+// letter counts as its name.
 bool LeftOfEquation(std::string_view text, size_t equals) {
   size_t start = equals;
   while (start > 0 && equals - start < 80) {
@@ -320,168 +316,7 @@ std::optional<std::string> NumberOf(std::string_view clause) {
   return std::move(found.back().text);
 }
 
-namespace {
-
-// The bytes that a run of mathematics takes at `at`; 0 at a word or the end of a sentence.
-size_t RunItem(std::string_view text, size_t at, bool numbers_only) {
-  const char c = text[at];
-  if (IsDigit(c) || (c == '.' && at + 1 < text.size() && IsDigit(text[at + 1]))) {
-    const auto number = ScanNumber(text, at);
-    if (!number) return 0;
-    const std::string_view attached = LettersAt(text, at + number->size);
-    const bool ordinal =
-        attached == "th" || attached == "st" || attached == "nd" || attached == "rd";
-    return ordinal ? 0 : number->size;
-  }
-  if (c == '\\') {
-    if (at + 1 < text.size() && (text[at + 1] == ')' || text[at + 1] == ']')) return 0;
-    if (OpensBracket(text, at)) {
-      const size_t end = BracketEnd(text, at);
-      return end == std::string_view::npos ? 0 : end - at;
-    }
-    return TokenSize(text, at);
-  }
-  if (c == '{') {
-    const size_t end = BracketEnd(text, at);
-    return end == std::string_view::npos ? 0 : end - at;
-  }
-  if (IsLetter(c)) {
-    const std::string_view word = LettersAt(text, at);
-    const size_t next = SkipSpaces(text, at + word.size());
-    const bool names = word.size() == 1 && next < text.size() && text[next] == '=';
-    if (names) return 1;
-    const bool follows = at > 0 && !IsSpace(text[at - 1]);
-    if (numbers_only) return 0;
-    if (word == "sqrt" || word == "pi" || word == "sin" || word == "cos" || word == "tan" ||
-        word == "log" || word == "ln") {
-      return word.size();
-    }
-    return word.size() == 1 || (follows && word.size() <= 2) ? word.size() : 0;
-  }
-  if (static_cast<unsigned char>(c) >= 0x80) {
-    for (const std::string_view sign : {"×", "÷", "·", "√", "π", "≤", "≥", "∞", "°", "²",
-                                        "³", "€", "£", "½", "¼", "¾", "∪", "∩", "±", "≈",
-                                        "⅛", "⅜", "⅝", "⅞", "⅓", "⅔", "⁻", "¹"}) {
-      if (text.substr(at).starts_with(sign)) return sign.size();
-    }
-    return 0;
-  }
-  return std::string_view(" +-*/^=()[]|,%$<>:!_&'").find(c) != std::string_view::npos ? 1 : 0;
-}
-
-}  // namespace
-
 namespace prose_parts {
-
-std::string_view WordBefore(std::string_view text, size_t at) {
-  while (at > 0 && (text[at - 1] == ' ' || text[at - 1] == '$')) --at;
-  size_t start = at;
-  while (start > 0 && (IsLetter(text[start - 1]) || text[start - 1] == '\'')) --start;
-  return text.substr(start, at - start);
-}
-
-bool TakenBack(std::string_view rest) {
-  size_t at = rest.find_first_not_of(") .:*$");
-  bool verb = false;
-  bool denied = false;
-  for (int words = 0; words < 5 && at < rest.size(); ++words) {
-    size_t end = at;
-    while (end < rest.size() && (IsLetter(rest[end]) || rest[end] == '\'')) ++end;
-    const std::string_view word = rest.substr(at, end - at);
-    if (words == 0) {
-      verb = word.starts_with("is") || word.starts_with("was") || word == "are";
-      if (!verb) return false;
-    }
-    denied = denied || word == "not" || word.ends_with("n't");
-    if (word == "wrong" || word == "incorrect" || word == "false") return !denied;
-    if (word == "answer" || word == "correct" || word == "right") {
-      if (denied) return true;
-    }
-    at = SkipSpaces(rest, end);
-    if (at == end) return false;
-  }
-  return false;
-}
-
-std::string_view LettersAt(std::string_view text, size_t at) {
-  size_t end = std::min(at, text.size());
-  const size_t start = end;
-  while (end < text.size() && IsLetter(text[end])) ++end;
-  return text.substr(start, end - start);
-}
-
-size_t SkipSpaces(std::string_view text, size_t at) {
-  while (at < text.size() && text[at] == ' ') ++at;
-  return at;
-}
-
-size_t SentenceEnd(std::string_view text, size_t at) {
-  const size_t limit = std::min(text.size(), at + 2 * kMaxAnswerBytes);
-  for (; at < limit; ++at) {
-    const char c = text[at];
-    if (c == '\n') return at;
-    if (text.substr(at).starts_with("。")) return at;
-    const bool stop = c == '.' || c == '!' || c == '?';
-    // "C. or D", "10 a.m. today": no sentence begins with a small letter.
-    const size_t next = SkipSpaces(text, at + 1);
-    const bool goes_on = c == '.' && next < text.size() && text[next] >= 'a' && text[next] <= 'z';
-    if (stop && !goes_on &&
-        (at + 1 == text.size() || IsSpace(text[at + 1]) || text[at + 1] == '"')) {
-      return at;
-    }
-  }
-  return limit;
-}
-
-size_t MathRunSize(std::string_view text, bool numbers_only) {
-  size_t end = 0;
-  int open = 0;
-  while (end < text.size() && end < kMaxAnswerBytes) {
-    const size_t size = RunItem(text, end, numbers_only);
-    if (size == 0) break;
-    if (size == 1 && (text[end] == '(' || text[end] == '[')) {
-      // "18 (9 * 2)": a remark.
-      if (numbers_only && end > 1 && text[end - 1] == ' ' && IsDigit(text[end - 2])) break;
-      ++open;
-    }
-    if (size == 1 && (text[end] == ')' || text[end] == ']') && --open < 0) break;
-    end += size;
-  }
-  constexpr std::string_view kDangling = " +-*/^=([|,<>:_&";
-  while (end > 0 && kDangling.find(text[end - 1]) != std::string_view::npos) --end;
-  return end;
-}
-
-bool StartsMath(std::string_view text, size_t at) {
-  if (at >= text.size()) return false;
-  const char c = text[at];
-  const char next = at + 1 < text.size() ? text[at + 1] : ' ';
-  if (IsDigit(c) || (c == '.' && IsDigit(next))) return !Ordinal(LettersAt(text, at + 1));
-  if (c == '-' || c == '+') return !IsSpace(next) && next != c && StartsMath(text, at + 1);
-  if (c == '$') return !IsSpace(next) && next != '.';
-  if (c == '\\') return IsLetter(next) || next == '{';
-  if (c == '(' || c == '[' || c == '{' || c == '|') {
-    const size_t inside = SkipSpaces(text, at + 1);
-    const std::string_view letters = LettersAt(text, inside);
-    return letters.size() < 2 && StartsMath(text, inside);
-  }
-  for (const std::string_view sign : {"√", "π", "∞", "½", "¼", "¾"}) {
-    if (text.substr(at).starts_with(sign)) return true;
-  }
-  const std::string_view word = LettersAt(text, at);
-  if (word == "sqrt" || word == "pi") return true;
-  if (word.size() != 1) return false;
-  const char behind = at + 1 < text.size() ? text[at + 1] : '.';
-  if (IsSpace(behind)) {
-    const size_t op = SkipSpaces(text, at + 1);
-    if (op < text.size() && std::string_view("=+*/<>").find(text[op]) != std::string_view::npos) {
-      return true;
-    }
-    return c != 'a' && c != 'I' && c != 'A';
-  }
-  return std::string_view("=^_+-*/(),.;$").find(behind) != std::string_view::npos ||
-         IsDigit(behind);
-}
 
 bool NegatedBefore(std::string_view text, size_t at) {
   return SignStart(text, at) < at - CurrencyBefore(text, at) || NegativeWord(text, at);
@@ -499,9 +334,5 @@ bool DeniedBefore(std::string_view text, size_t at) {
 }
 
 }  // namespace prose_parts
-
-std::string_view LeadingMath(std::string_view text, ExpectedAnswer expected) {
-  return text.substr(0, MathRunSize(text, expected == ExpectedAnswer::kNumber));
-}
 
 }  // namespace ebb

@@ -5,8 +5,13 @@
 #include <string>
 #include <string_view>
 
+#include "grade/extract.h"
+#include "grade/math_text.h"
+
 namespace ebb::prose_parts {
 
+[[nodiscard]] inline bool WordByte(char c) { return IsLetter(c) || IsDigit(c) || c == '_'; }
+[[nodiscard]] bool Ordinal(std::string_view letters);  // th, st, nd, rd
 [[nodiscard]] std::string_view LettersAt(std::string_view text, size_t at);
 [[nodiscard]] size_t SkipSpaces(std::string_view text, size_t at);
 
@@ -16,8 +21,8 @@ namespace ebb::prose_parts {
 // Without the marks of bold text and code and the delimiters \( \) \[ \] of mathematics.
 [[nodiscard]] std::string PlainProse(std::string_view text);
 
-// The bytes of the mathematics at the start of a text, up to the first word; `numbers_only`: without
-// letters.
+// The bytes of the mathematics at the start of a text, up to the first word; `numbers_only`:
+// without letters.
 [[nodiscard]] size_t MathRunSize(std::string_view text, bool numbers_only);
 
 // Whether a number, a bracket, a command or a letter of mathematics (not of a word) stands at `at`.
@@ -43,5 +48,18 @@ struct Continued {
 
 // Whether the words before `at` say that what follows is not the answer: not, isn't, more than.
 [[nodiscard]] bool DeniedBefore(std::string_view text, size_t at);
+
+// Whether a text starts with a word, whatever its case.
+[[nodiscard]] bool StartsWithWord(std::string_view text, std::string_view word);
+
+// Behind words that stand between "is" and the answer: about, therefore.
+[[nodiscard]] size_t SkipFillers(std::string_view text, size_t at);
+
+// Whether a sentence behind "the answer is" does not give it: "not 5", "more than 5".
+[[nodiscard]] bool GivesNoAnswer(std::string_view sentence);
+
+// The answer that a clause commits to; bold text in bold text only to a small `depth`.
+[[nodiscard]] std::optional<std::string> CommittedIn(std::string_view text, ExpectedAnswer expected,
+                                                     int depth = 0);
 
 }  // namespace ebb::prose_parts

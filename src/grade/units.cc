@@ -13,26 +13,35 @@ namespace {
 using Spelling = std::pair<std::string_view, std::string_view>;
 
 // Lower-case spellings; a plural s is removed before looking.
-constexpr Spelling kUnits[] = {
-    {"$", "dollar"},      {"dollar", "dollar"}, {"usd", "dollar"},    {"buck", "dollar"},
-    {"cent", "cent"},     {"euro", "euro"},     {"eur", "euro"},      {"gbp", "pound"},     {"yen", "yen"}, {"%", "percent"},     {"percent", "percent"},
-    {"pct", "percent"},   {"mm", "mm"},         {"millimeter", "mm"}, {"millimetre", "mm"},
-    {"cm", "cm"},         {"centimeter", "cm"}, {"centimetre", "cm"}, {"m", "m"},
-    {"meter", "m"},       {"metre", "m"},       {"km", "km"},         {"kilometer", "km"},
-    {"kilometre", "km"},  {"in", "inch"},       {"inch", "inch"},     {"inche", "inch"},
-    {"ft", "foot"},       {"foot", "foot"},     {"feet", "foot"},     {"yd", "yard"},
-    {"yard", "yard"},     {"mi", "mile"},       {"mile", "mile"},     {"mg", "mg"},
-    {"g", "g"},           {"gram", "g"},        {"kg", "kg"},         {"kilogram", "kg"},
-    {"kilo", "kg"},       {"lb", "pound"},      {"pound", "pound"},   {"oz", "ounce"},
-    {"ounce", "ounce"},   {"ton", "ton"},       {"ml", "ml"},         {"milliliter", "ml"},
-    {"millilitre", "ml"}, {"l", "liter"},       {"liter", "liter"},   {"litre", "liter"},
-    {"gal", "gallon"},    {"gallon", "gallon"}, {"s", "second"},      {"sec", "second"},
-    {"second", "second"}, {"min", "minute"},    {"minute", "minute"}, {"h", "hour"},
-    {"hr", "hour"},       {"hour", "hour"},     {"day", "day"},       {"week", "week"},
-    {"month", "month"},   {"year", "year"},     {"yr", "year"},       {"n", "newton"}, {"newton", "newton"}, {"j", "joule"}, {"joule", "joule"}, {"w", "watt"}, {"watt", "watt"}, {"v", "volt"}, {"volt", "volt"}, {"mph", "mile/hour"},
-    {"kph", "km/hour"}, {"kmh", "km/hour"}, {"mpg", "mile/gallon"},       {"deg", "degree"},    {"degree", "degree"}, {"rad", "radian"},
-    {"radian", "radian"}, {"am", "am"},         {"a.m", "am"},        {"pm", "pm"},
-    {"p.m", "pm"}};
+constexpr Spelling kUnits[] = {{"$", "dollar"},      {"dollar", "dollar"},   {"usd", "dollar"},
+                               {"buck", "dollar"},   {"cent", "cent"},       {"euro", "euro"},
+                               {"eur", "euro"},      {"gbp", "pound"},       {"yen", "yen"},
+                               {"%", "percent"},     {"percent", "percent"}, {"pct", "percent"},
+                               {"mm", "mm"},         {"millimeter", "mm"},   {"millimetre", "mm"},
+                               {"cm", "cm"},         {"centimeter", "cm"},   {"centimetre", "cm"},
+                               {"m", "m"},           {"meter", "m"},         {"metre", "m"},
+                               {"km", "km"},         {"kilometer", "km"},    {"kilometre", "km"},
+                               {"in", "inch"},       {"inch", "inch"},       {"inche", "inch"},
+                               {"ft", "foot"},       {"foot", "foot"},       {"feet", "foot"},
+                               {"yd", "yard"},       {"yard", "yard"},       {"mi", "mile"},
+                               {"mile", "mile"},     {"mg", "mg"},           {"g", "g"},
+                               {"gram", "g"},        {"kg", "kg"},           {"kilogram", "kg"},
+                               {"kilo", "kg"},       {"lb", "pound"},        {"pound", "pound"},
+                               {"oz", "ounce"},      {"ounce", "ounce"},     {"ton", "ton"},
+                               {"ml", "ml"},         {"milliliter", "ml"},   {"millilitre", "ml"},
+                               {"l", "liter"},       {"liter", "liter"},     {"litre", "liter"},
+                               {"gal", "gallon"},    {"gallon", "gallon"},   {"s", "second"},
+                               {"sec", "second"},    {"second", "second"},   {"min", "minute"},
+                               {"minute", "minute"}, {"h", "hour"},          {"hr", "hour"},
+                               {"hour", "hour"},     {"day", "day"},         {"week", "week"},
+                               {"month", "month"},   {"year", "year"},       {"yr", "year"},
+                               {"n", "newton"},      {"newton", "newton"},   {"j", "joule"},
+                               {"joule", "joule"},   {"w", "watt"},          {"watt", "watt"},
+                               {"v", "volt"},        {"volt", "volt"},       {"mph", "mile/hour"},
+                               {"kph", "km/hour"},   {"kmh", "km/hour"},     {"mpg", "mile/gallon"},
+                               {"deg", "degree"},    {"degree", "degree"},   {"rad", "radian"},
+                               {"radian", "radian"}, {"am", "am"},           {"a.m", "am"},
+                               {"pm", "pm"},         {"p.m", "pm"}};
 
 constexpr std::pair<std::string_view, int64_t> kScales[] = {
     {"dozen", 12},        {"hundred", 100},        {"thousand", 1000},
@@ -41,8 +50,8 @@ constexpr std::pair<std::string_view, int64_t> kScales[] = {
 constexpr std::string_view kFunctionWords[] = {"of", "is", "or", "to", "per", "at",  "on",
                                                "by", "as", "so", "no", "the", "and", "an"};
 
-constexpr std::string_view kChanging[] = {"squared", "cubed",   "factorial", "doubled",
-                                          "tripled", "halved",  "pi",        "repeating",
+constexpr std::string_view kChanging[] = {"squared",   "cubed",       "factorial", "doubled",
+                                          "tripled",   "halved",      "pi",        "repeating",
                                           "recurring", "hundredfold", "tenfold"};
 
 // What counts things or is a unit in Chinese; signs that would change the number (wan, bai, ban)

@@ -105,8 +105,8 @@ int64_t OrdinalValue(std::string_view word) {
   if (lower == "quarter") return 4;
   if (!lower.ends_with("th")) return 0;
   lower.resize(lower.size() - 2);
-  for (const auto& [stem, value] : {std::pair("fif", 5), std::pair("eigh", 8), std::pair("nin", 9),
-                                    std::pair("twelf", 12)}) {
+  for (const auto& [stem, value] :
+       {std::pair("fif", 5), std::pair("eigh", 8), std::pair("nin", 9), std::pair("twelf", 12)}) {
     if (lower == stem) return value;
   }
   if (lower.ends_with("ie")) lower.replace(lower.size() - 2, 2, "y");

@@ -184,8 +184,7 @@ const std::vector<Pair>& RightInTheBox() {
       {"120", "one hundred twenty"},
       {"120", "one hundred and twenty"},
       {"1200", "one thousand two hundred"},
-      {"1234567",
-       "one million two hundred thirty-four thousand five hundred and sixty-seven"},
+      {"1234567", "one million two hundred thirty-four thousand five hundred and sixty-seven"},
       {"2/3", "two thirds"},
       {"1/2", "one half"},
       {"12", "twelve eggs"},
@@ -488,8 +487,7 @@ TEST(AdversaryTest, RefusesWrongProse) {
 TEST(AdversaryTest, AcceptsRightProse) {
   for (const Pair& pair : RightInProse()) {
     const GradeResult result = GradeText(pair.gold, pair.answer);
-    EXPECT_TRUE(result.equal) << pair.gold << "  |  " << pair.answer << "  |  "
-                              << result.extracted;
+    EXPECT_TRUE(result.equal) << pair.gold << "  |  " << pair.answer << "  |  " << result.extracted;
   }
 }
 
@@ -534,27 +532,35 @@ TEST(AdversaryTest, NoSpaceMultipliesNumbers) {
     for (size_t i = 1; i < number.size(); ++i) {
       const std::string spaced = fmt::format("{} {}", number.substr(0, i), number.substr(i));
       EXPECT_FALSE(Boxed(number, spaced)) << spaced;
-      EXPECT_FALSE(Boxed(fmt::format("{}*{}", number.substr(0, i), number.substr(i)), spaced)) << spaced;
+      EXPECT_FALSE(Boxed(fmt::format("{}*{}", number.substr(0, i), number.substr(i)), spaced))
+          << spaced;
       EXPECT_FALSE(GradeText(number, fmt::format("The answer is {}.", spaced)).equal) << spaced;
       if (number[i - 1] == '.') continue;  // the end of a sentence
-      EXPECT_FALSE(GradeText(number.substr(0, i), fmt::format("The answer is {}.", spaced)).equal) << spaced;
+      EXPECT_FALSE(GradeText(number.substr(0, i), fmt::format("The answer is {}.", spaced)).equal)
+          << spaced;
     }
   }
 }
 
 const std::vector<std::string>& Changes() {
   static const std::vector<std::string> changes = {
-      " hundred",  " hundreds",  " thousand", " thousands",  " million",    " millions",
-      " billion",  " billions",  " trillion", " trillions",  " dozen",      " dozens",
-      " half",     " halves",    " third",    " thirds",     " quarter",    " quarters",
-      " fifths",   " sixths",    " sevenths", " eighths",    " ninths",     " tenths",
-      " twelfths", " twentieths", " hundredths", " thousandths", " five",   " twelve",
-      " twenty",   " squared",   " cubed",    " factorial",  " point five", " pi",
-      "⅛",         "½",          "⅕",         "²",           "³",           "⁻¹",
-      "ⁿ",         "₂",          "π",         "百",          "千",          "万",
-      "億",        "‰",          "∞",         "√2",          "!!",          "^2",
-      "i",         "x",          "e5",        " x",          "_2",          " or 6",
-      " and 6",    ", 6",        " + 1",      " to 6",       " times 2",    " out of 10"};
+      " hundred",  " hundreds",   " thousand",   " thousands",
+      " million",  " millions",   " billion",    " billions",
+      " trillion", " trillions",  " dozen",      " dozens",
+      " half",     " halves",     " third",      " thirds",
+      " quarter",  " quarters",   " fifths",     " sixths",
+      " sevenths", " eighths",    " ninths",     " tenths",
+      " twelfths", " twentieths", " hundredths", " thousandths",
+      " five",     " twelve",     " twenty",     " squared",
+      " cubed",    " factorial",  " point five", " pi",
+      "⅛",         "½",           "⅕",           "²",
+      "³",         "⁻¹",          "ⁿ",           "₂",
+      "π",         "百",          "千",          "万",
+      "億",        "‰",           "∞",           "√2",
+      "!!",        "^2",          "i",           "x",
+      "e5",        " x",          "_2",          " or 6",
+      " and 6",    ", 6",         " + 1",        " to 6",
+      " times 2",  " out of 10"};
   return changes;
 }
 
@@ -565,17 +571,19 @@ TEST(AdversaryTest, EveryChangeOfANumberIsSeen) {
       const std::string changed = number + change;
       EXPECT_FALSE(Boxed(number, changed)) << changed;
       for (const auto& [before, after] :
-           {std::pair("The answer is ", "."), std::pair("So it is ", "."), std::pair("Answer: ", ""),
-            std::pair("So she has ", ""), std::pair("**Answer:** ", " apples")}) {
+           {std::pair("The answer is ", "."), std::pair("So it is ", "."),
+            std::pair("Answer: ", ""), std::pair("So she has ", ""),
+            std::pair("**Answer:** ", " apples")}) {
         const std::string output = fmt::format("{}{}{}", before, changed, after);
         const GradeResult result = GradeText(number, output);
         EXPECT_FALSE(result.equal) << output << "  |  " << result.extracted;
       }
-      for (const auto& [open, close] : {std::pair("$", "$"), std::pair("**", "**"),
-                                        std::pair("\\(", "\\)")}) {
+      for (const auto& [open, close] :
+           {std::pair("$", "$"), std::pair("**", "**"), std::pair("\\(", "\\)")}) {
         if (change == "!!") continue;  // **5**!! is 5, and joy
         for (const char* before : {"The answer is ", "So it is "}) {
-          const std::string output = fmt::format("{}{}{}{}{}.", before, open, number, close, change);
+          const std::string output =
+              fmt::format("{}{}{}{}{}.", before, open, number, close, change);
           const GradeResult result = GradeText(number, output);
           EXPECT_FALSE(result.equal) << output << "  |  " << result.extracted;
         }
@@ -601,11 +609,10 @@ TEST(AdversaryTest, ProseAcceptsNothingThatABoxRefuses) {
     const std::string answer = pair.answer;
     // Amounts of money and choices do not stand between dollars.
     if (answer[0] == '$' || std::string_view(pair.gold) == "C") continue;
-    for (const std::string& output :
-         {fmt::format("The answer is ${}$ or $71$.", answer),
-          fmt::format("So $71$ or ${}$.", answer),
-          fmt::format("The answer is ${}$ and $71$.", answer),
-          fmt::format("So ${}$, $71$.", answer)}) {
+    for (const std::string& output : {fmt::format("The answer is ${}$ or $71$.", answer),
+                                      fmt::format("So $71$ or ${}$.", answer),
+                                      fmt::format("The answer is ${}$ and $71$.", answer),
+                                      fmt::format("So ${}$, $71$.", answer)}) {
       const GradeResult result = GradeText(pair.gold, output);
       EXPECT_FALSE(result.equal) << pair.gold << "  |  " << output << "  |  " << result.extracted;
     }
