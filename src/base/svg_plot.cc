@@ -71,7 +71,8 @@ std::vector<Tick> LinearTicks(const Axis& axis, int wanted) {
                                                  : 1);
   std::vector<Tick> ticks;
   for (double i = std::ceil(axis.low / step); i * step <= axis.high + step / 1000; ++i) {
-    ticks.push_back({i * step, fmt::format("{:g}", std::round(i * step / power) * power)});
+    ticks.push_back(
+        {i * step, fmt::format("{:g}", std::round(i * step / power) * power + 0.0)});  // no -0
   }
   return ticks;
 }

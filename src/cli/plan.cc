@@ -1,6 +1,7 @@
 // ebb plan: from a study to bounds for `ebb compress`.
 #include <cmath>
 #include <memory>
+#include <set>
 
 #include "base/file.h"
 #include "base/units.h"
@@ -41,11 +42,35 @@ Result<uint64_t> BudgetBytes(const std::string& text, uint64_t weights) {
   return static_cast<uint64_t>(std::floor(bits * static_cast<double>(weights) / 8));
 }
 
-Result<std::unique_ptr<SqlDatabase>> OpenStudy(const std::string& path, std::string* model) {
-  if (!path.ends_with(".toml")) return OpenStudyDatabase(path);
-  EBB_TRY_ASSIGN(const StudyFile file, ReadStudyFile(path));
-  if (model->empty()) *model = file.model;
-  return OpenStudyDatabase(file.database);
+struct OpenedStudy {
+  StudyResults results;
+  std::set<int64_t> without_kl;
+  std::string model;
+};
+
+// From a study file, or from its database alone: what that says of the model starts at the study
+// file's folder, which is taken to be the database's.
+Result<OpenedStudy> OpenStudy(const Options& options) {
+  OpenedStudy study;
+  std::string database_path = options.study;
+  if (options.study.ends_with(".toml") || IsDirectory(options.study)) {
+    EBB_TRY_ASSIGN(const StudyFile file, ReadStudyFile(options.study));
+    database_path = file.database;
+    study.model = file.model;
+  }
+  EBB_TRY_ASSIGN(const auto database, OpenStudyDatabase(database_path));
+  EBB_TRY_ASSIGN(const SqlTransaction snapshot, SqlTransaction::BeginRead(*database));
+  EBB_TRY_ASSIGN(study.results, ReadStudyResults(*database));
+  EBB_TRY_ASSIGN(study.without_kl, CellsWithoutKl(*database));
+  if (!options.model.empty()) study.model = options.model;
+  if (!study.model.empty()) return study;
+  const auto fact = study.results.facts.find("model");
+  if (fact == study.results.facts.end()) return UsageError("--model", "the study names none");
+  study.model = PathFromFile(database_path, fact->second);
+  if (FileExists(study.model)) return study;
+  return MakeError(ErrorCode::kNotFound, study.model,
+                   "the model that {} was made for is not there: say where with --model",
+                   database_path);
 }
 
 Status CheckShape(const StudyResults& study, const ModelConfig& config, const std::string& model) {
@@ -61,6 +86,19 @@ Status CheckShape(const StudyResults& study, const ModelConfig& config, const st
   }
   return MakeError(ErrorCode::kInvalidArgument, model,
                    "it has other layers or experts than the model that the study measured");
+}
+
+// Sizes are those of the weights that `ebb compress` will encode: a checkpoint's.
+Status CheckWeights(const ModelFiles& files, const std::string& model) {
+  if (files.packed == nullptr) return {};
+  for (size_t i = 0; i < files.packed->tensors().size(); ++i) {
+    const bool routed = files.packed->tensors()[i].expert.value >= 0;
+    if (!routed || files.packed->Record(i).bound_abs == 0) continue;
+    return MakeError(ErrorCode::kInvalidArgument, model,
+                     "its experts are stored with an error: a plan is for the checkpoint that it "
+                     "was made from, so name that with --model");
+  }
+  return {};
 }
 
 OrderedJson ToJson(const Options& options, const SensitivityCells& cells, const MadePlan& plan) {
@@ -112,18 +150,13 @@ void Print(const Options& options, const SensitivityCells& cells, const MadePlan
 }
 
 Result<int> Run(const Options& options) {
-  std::string model = options.model;
-  EBB_TRY_ASSIGN(const auto database, OpenStudy(options.study, &model));
-  EBB_TRY_ASSIGN(const StudyResults study, ReadStudyResults(*database));
-  if (model.empty()) {
-    const auto fact = study.facts.find("model");
-    if (fact == study.facts.end()) return UsageError("--model", "the study names none");
-    model = fact->second;
-  }
-  EBB_TRY_ASSIGN(const ModelFiles files, OpenModelFiles(model));
+  EBB_TRY_ASSIGN(const OpenedStudy study, OpenStudy(options));
+  EBB_TRY_ASSIGN(const ModelFiles files, OpenModelFiles(study.model));
   const ModelConfig& config = files.source->config();
-  EBB_TRY(CheckShape(study, config, model));
-  EBB_TRY_ASSIGN(const SensitivityCells cells, FindSensitivityCells(study, config, options.data));
+  EBB_TRY(CheckShape(study.results, config, study.model));
+  EBB_TRY(CheckWeights(files, study.model));
+  EBB_TRY_ASSIGN(const SensitivityCells cells,
+                 FindSensitivityCells(study.results, config, options.data, study.without_kl));
   EBB_TRY_ASSIGN(const DivergenceFit fit, FitDivergence(cells.points, config));
   const CodecSetting setting =
       options.codec == "ebb:small" ? CodecSetting::kSmall : CodecSetting::kFast;

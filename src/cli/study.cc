@@ -2,16 +2,15 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <filesystem>
 #include <memory>
 
 #include "base/file.h"
 #include "base/units.h"
 #include "cli/command.h"
+#include "cli/study_init.h"
 #include "study/analysis.h"
 #include "study/coordinator.h"
 #include "study/inputs.h"
-#include "study/preset.h"
 #include "study/report.h"
 #include "study/results.h"
 #include "study/status.h"
@@ -28,15 +27,6 @@ struct RunOptions {
   std::string memory;
   int threads = 0;
   bool json = false;
-};
-
-struct InitOptions {
-  std::string preset = "paper";
-  std::string model;
-  std::string task = "arith";
-  std::string data;
-  std::string math;
-  std::string out;
 };
 
 struct TablesOptions {
@@ -82,30 +72,38 @@ int Report(const RunOptions& options, const StudyRunSummary& summary) {
   return kExitDone;
 }
 
+Result<StudyInputs> LoadStudy(const std::string& path) {
+  EBB_TRY_ASSIGN(StudyFile file, ReadStudyFile(path));
+  return LoadStudyInputs(std::move(file));
+}
+
 // Ranks other than 0 say nothing: rank 0 names what they could not do.
 Result<int> Serve(const RunOptions& options, const StudyRunOptions& run, Transport& transport) {
-  auto file = ReadStudyFile(options.study);
-  auto inputs =
-      file ? LoadStudyInputs(std::move(*file)) : Result<StudyInputs>(tl::unexpected(file.error()));
-  Status status;
+  const auto inputs = LoadStudy(options.study);
+  Result<bool> served = false;
   if (inputs) {
-    status = ServeStudy(*inputs, transport, run);
+    served = ServeStudy(*inputs, transport, run);
   } else {
-    ReportUselessRank(transport, inputs.error());
-    status = tl::unexpected(inputs.error());
+    ReportUselessRank(transport, inputs.error(), run.silence_seconds);
+    served = tl::unexpected(inputs.error());
   }
-  transport.Close(false);
-  return status ? kExitDone : kExitFailed;
+  transport.Close(!served || *served);
+  return served ? kExitDone : kExitFailed;
 }
 
 Result<int> Lead(const RunOptions& options, StudyRunOptions run, Transport* transport) {
-  EBB_TRY_ASSIGN(StudyFile file, ReadStudyFile(options.study));
-  EBB_TRY_ASSIGN(const StudyInputs inputs, LoadStudyInputs(std::move(file)));
+  const auto inputs = LoadStudy(options.study);
+  if (!inputs) {
+    if (transport != nullptr) DismissRanks(*transport);
+    return tl::unexpected(inputs.error());
+  }
   ProgressBar bar("measuring");
   run.progress = bar.sink();
-  EBB_TRY_ASSIGN(const StudyRunSummary summary, RunStudy(inputs, transport, run));
+  EBB_TRY_ASSIGN(const StudyRunSummary summary, RunStudy(*inputs, transport, run));
+  const int code = Report(options, summary);
+  std::fflush(nullptr);  // where ranks were lost, mpirun may end this process any moment
   if (transport != nullptr) transport->Close(!summary.lost_ranks.empty());
-  return Report(options, summary);
+  return code;
 }
 
 Result<int> Run(const RunOptions& options) {
@@ -187,58 +185,19 @@ Result<int> ShowStatus(const StatusOptions& options) {
   return kExitDone;
 }
 
-// The items that a model brings along, if the task is its own.
-Result<std::string> DataFor(const InitOptions& options, Task task) {
-  if (!options.data.empty()) return options.data;
-  const std::filesystem::path model(options.model);
-  const auto folder = IsDirectory(options.model) ? model : model.parent_path();
-  const std::string path = (folder / "heldout.jsonl").string();
-  if (task == Task::kArith && FileExists(path)) return path;
-  return UsageError("--data", fmt::format("name the file with the problems of {}", TaskName(task)));
-}
-
-Result<int> Init(const InitOptions& options) {
-  PresetOptions preset;
-  const auto task = TaskFromName(options.task);
-  if (!task || IsLikelihoodTask(*task)) {
-    return UsageError("--task", "it must be gsm8k, math or arith");
-  }
-  preset.task = *task;
-  preset.model = options.model;
-  preset.math = options.math;
-  preset.study_path = options.out;
-  EBB_TRY_ASSIGN(preset.data, DataFor(options, *task));
-  if (!options.out.ends_with(".toml")) {
-    std::error_code error;
-    std::filesystem::create_directories(options.out, error);
-    if (error) return MakeError(ErrorCode::kIo, options.out, "cannot make it: {}", error.message());
-    preset.study_path = (std::filesystem::path(options.out) / "study.toml").string();
-  }
-  if (FileExists(preset.study_path)) {
-    return MakeError(ErrorCode::kIo, preset.study_path,
-                     "it is there already: remove it, or name another file");
-  }
-  EBB_TRY_ASSIGN(const std::string text, PaperPreset(preset));
-  // What is written must be a study that this model can run.
-  EBB_TRY_ASSIGN(StudyFile file, ParseStudyFile(text, preset.study_path));
-  EBB_TRY_ASSIGN(const StudyInputs inputs, LoadStudyInputs(std::move(file)));
-  EBB_TRY_ASSIGN(AtomicFile out, AtomicFile::Create(preset.study_path));
-  EBB_TRY(out.Append(text));
-  EBB_TRY(out.Commit());
-  fmt::print("{}: {} experiments, {} cells\n", preset.study_path, inputs.file.experiments.size(),
-             inputs.cells.cells.size());
-  return kExitDone;
+// What a study's database holds at one moment.
+Result<StudyResults> ReadResults(const std::string& study) {
+  EBB_TRY_ASSIGN(const StudyFile file, ReadStudyFile(study));
+  EBB_TRY_ASSIGN(const auto database, OpenStudyDatabase(file.database));
+  return ReadStudyResults(*database);
 }
 
 Result<int> WriteTables(const TablesOptions& options) {
-  EBB_TRY_ASSIGN(const StudyFile file, ReadStudyFile(options.study));
-  EBB_TRY_ASSIGN(const auto database, OpenStudyDatabase(file.database));
-  EBB_TRY_ASSIGN(const StudyResults results, ReadStudyResults(*database));
+  EBB_TRY_ASSIGN(const StudyResults results, ReadResults(options.study));
   EBB_TRY_ASSIGN(const StudyAnalysis analysis, AnalyseStudy(results));
   EBB_TRY_ASSIGN(const auto tables, MakeStudyTables(results, analysis));
   EBB_TRY(WriteStudyTables(tables, options.out));
-  int64_t failed = 0;
-  for (const NullCheck& check : analysis.checks) failed += check.ok() ? 0 : 1;
+  const CheckCounts checks = analysis.CountChecks();
   if (options.json) {
     OrderedJson json;
     json["folder"] = options.out;
@@ -246,13 +205,15 @@ Result<int> WriteTables(const TablesOptions& options) {
     for (const StudyTable& table : tables) json["tables"].push_back(table.name);
     json["arms"] = analysis.arms.size();
     json["contrasts"] = analysis.contrasts.size();
-    json["null_checks"] = analysis.checks.size();
-    json["null_checks_failed"] = failed;
+    json["null_checks"] = checks.null_checks + checks.seed_contrasts;
+    json["null_checks_failed"] = checks.failed();
+    json["null_checks_unfinished"] = checks.unfinished;
     PrintJson(json);
   } else {
     fmt::print("{}: {} tables, {} arms, {} contrasts\n", options.out, tables.size(),
                analysis.arms.size(), analysis.contrasts.size());
-    fmt::print("{} of {} checks that must come out null did not\n", failed, analysis.checks.size());
+    fmt::print("{} of {} checks that must come out null did not, {} are not measured yet\n",
+               checks.failed(), checks.null_checks + checks.seed_contrasts, checks.unfinished);
   }
   return kExitDone;
 }
@@ -265,9 +226,7 @@ struct ReportOptions {
 
 // The page last: whoever sees it finds the tables that it links to.
 Result<int> WriteReport(const ReportOptions& options) {
-  EBB_TRY_ASSIGN(const StudyFile file, ReadStudyFile(options.study));
-  EBB_TRY_ASSIGN(const auto database, OpenStudyDatabase(file.database));
-  EBB_TRY_ASSIGN(const StudyResults results, ReadStudyResults(*database));
+  EBB_TRY_ASSIGN(const StudyResults results, ReadResults(options.study));
   EBB_TRY_ASSIGN(const StudyAnalysis analysis, AnalyseStudy(results));
   EBB_TRY_ASSIGN(const auto tables, MakeStudyTables(results, analysis));
   EBB_TRY_ASSIGN(const std::string page, RenderReport(results, analysis));
@@ -309,31 +268,6 @@ void AddStudyTables(CLI::App& study, CommandBody& body) {
       ->type_name("DIR");
   AddJsonFlag(*command, &options->json);
   command->callback([options, &body] { body = [options] { return WriteTables(*options); }; });
-}
-
-void AddStudyInit(CLI::App& study, CommandBody& body) {
-  CLI::App* command = study.add_subcommand("init", "Write a study file to start from");
-  const auto options = std::make_shared<InitOptions>();
-  command->add_option("--preset", options->preset, "paper: the experiments of arXiv 2509.07727")
-      ->capture_default_str()
-      ->check(CLI::IsMember({"paper"}));
-  command->add_option("--model", options->model, "An .ebb file, or a checkpoint folder")
-      ->required()
-      ->type_name("MODEL");
-  command->add_option("--task", options->task, "gsm8k, math, or arith (the shipped model's)")
-      ->capture_default_str()
-      ->type_name("TASK");
-  command
-      ->add_option("--data", options->data,
-                   "Its problems, one object a line (default for arith: heldout.jsonl next to the "
-                   "model)")
-      ->type_name("FILE");
-  command->add_option("--math", options->math, "Problems of MATH, for T8 and T9")
-      ->type_name("FILE");
-  command->add_option("-o,--out", options->out, "The study file, or a folder for it")
-      ->required()
-      ->type_name("STUDY.toml|DIR");
-  command->callback([options, &body] { body = [options] { return Init(*options); }; });
 }
 
 void AddStudyRun(CLI::App& study, CommandBody& body) {

@@ -59,22 +59,48 @@ double RootMeanSquare(std::span<const float> weights) {
   return count == 0 ? 0 : std::sqrt(squares / static_cast<double>(count));
 }
 
+// A draw from U(-bound, bound).
+float DrawOffset(float bound, uint64_t seed) {
+  constexpr double kUnit = 0x1p-53;
+  return static_cast<float>((2 * static_cast<double>(Mix(seed) >> 11) * kUnit - 1) * double{bound});
+}
+
+// Takes the offset off what was decoded. Where the codec guarantees the bound, float32 rounding
+// does not lead out of it.
+void TakeOffsetBack(std::span<const float> original, float offset, float bound, bool guaranteed,
+                    std::span<float> decoded) {
+  for (size_t i = 0; i < decoded.size(); ++i) {
+    if (!std::isfinite(original[i])) continue;
+    const auto beyond = [&] {
+      return guaranteed && !(std::abs(double{decoded[i]} - double{original[i]}) <= double{bound});
+    };
+    decoded[i] -= offset;
+    if (beyond()) decoded[i] = std::nextafter(decoded[i], original[i]);
+    if (beyond()) decoded[i] = original[i];
+  }
+}
+
 // One matrix through the codec, or new at random: then it is "noise" of the matrix's own size on
 // zeros.
 Result<std::vector<float>> InjectIntoMatrix(const InjectionSpec& spec,
                                             const std::vector<float>& matrix, uint64_t rows,
                                             float bound, uint64_t seed, uint64_t* coded_bytes) {
   const Codec* codec = spec.codec;
-  std::vector<float> zeros;
+  const float offset = spec.dither ? DrawOffset(bound, seed) : 0;
+  std::vector<float> own;  // what is encoded instead of the matrix
   if (codec == nullptr) {
     EBB_TRY_ASSIGN(codec, FindCodec("noise:normal"));
-    zeros.resize(matrix.size());
+    own.resize(matrix.size());
     bound = static_cast<float>(RootMeanSquare(matrix));
+  } else if (offset != 0) {
+    own = matrix;
+    for (float& weight : own) weight += offset;
   }
-  const ArrayView view = {spec.codec == nullptr ? zeros : matrix, rows, matrix.size() / rows};
+  const ArrayView view = {own.empty() ? matrix : own, rows, matrix.size() / rows};
   EBB_TRY_ASSIGN(const EncodedArray encoded, codec->Encode(view, bound, seed));
   std::vector<float> decoded(matrix.size());
   EBB_TRY(codec->Decode(encoded.stream, view.rows, view.cols, bound, decoded.data()));
+  if (offset != 0) TakeOffsetBack(matrix, offset, bound, codec->info().guaranteed, decoded);
   *coded_bytes += encoded.stream.size() + encoded.side_bytes;
   return decoded;
 }

@@ -9,6 +9,7 @@ namespace ebb {
 namespace {
 
 constexpr std::string_view kRandomise = "randomise";
+constexpr std::string_view kDither = "+dither";
 constexpr int32_t kMaxId = 1 << 20;  // far above any model, and few enough to list
 
 std::vector<std::string_view> SplitAtCommas(std::string_view text) {
@@ -65,7 +66,7 @@ class Parser {
  private:
   // The codec and its bound.
   Status ReadWhat() {
-    const std::string_view name = fields_[next_++];
+    std::string_view name = fields_[next_++];
     const bool has_bound =
         next_ < fields_.size() && fields_[next_].find('=') == std::string_view::npos;
     if (name == kRandomise) {
@@ -73,12 +74,22 @@ class Parser {
       return Mistake(text_, fmt::format("randomise takes no bound, and \"{}\" is no key=value",
                                         fields_[next_]));
     }
+    if (name.ends_with(kDither)) {
+      name.remove_suffix(kDither.size());
+      spec_.dither = true;
+    }
     auto codec = FindCodec(name);
     if (!codec && codec.error().code != ErrorCode::kInvalidArgument) {
       return tl::unexpected(codec.error());
     }
     if (!codec) return Mistake(text_, codec.error().message + ", randomise");
     spec_.codec = *codec;
+    if (spec_.dither && spec_.codec->info().kind != CodecKind::kBounded) {
+      return Mistake(text_,
+                     fmt::format("{} has no bound that dither could be drawn from; +dither is "
+                                 "for codecs that have one, such as ebb:fast",
+                                 name));
+    }
     if (!has_bound) {
       if (spec_.codec->info().kind == CodecKind::kFixedWidth) return {};
       return Mistake(text_,

@@ -3,6 +3,7 @@
 //   noise:normal,rel:0.5,layers=9-18,experts=top1,seed=3
 //   sz3:nopred,rel:0.2,experts=all
 //   randomise,layers=1,experts=0,3,5-7
+//   ebb:fast+dither,rel:0.5,seed=3
 //
 // docs/eval.md describes every part. Thread-safety: pure functions and plain values.
 #pragma once
@@ -37,6 +38,9 @@ struct InjectionSpec {
   std::string text;              // as it was written
   const Codec* codec = nullptr;  // null: randomise, which has no bound
   ErrorBound bound;
+  // Each matrix is moved by an amount from U(-e, e) before it is encoded, and back when it is
+  // decoded: a rounding of its own for each seed, under the same bound.
+  bool dither = false;
   std::vector<int32_t> layers;  // rising, each once; empty: all layers with routed experts
   ExpertSelection experts;      // of each of the layers
   uint64_t seed = 0;

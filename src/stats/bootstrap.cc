@@ -7,38 +7,10 @@
 #include <utility>
 #include <vector>
 
+#include "stats/random.h"
+
 namespace ebb {
 namespace {
-
-// SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
-class Random {
- public:
-  explicit Random(uint64_t seed) : state_(seed) {}
-
-  uint64_t Next() {
-    state_ += 0x9E3779B97F4A7C15;
-    uint64_t x = state_;
-    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9;
-    x = (x ^ (x >> 27)) * 0x94D049BB133111EB;
-    return x ^ (x >> 31);
-  }
-
-  // Uniform in [0, range), without bias (Lemire, ACM Trans. Model. Comput. Simul. 29, 2019).
-  uint64_t Below(uint64_t range) {
-    __extension__ using Wide = unsigned __int128;
-    Wide product = static_cast<Wide>(Next()) * range;
-    if (static_cast<uint64_t>(product) < range) {
-      const uint64_t threshold = (0 - range) % range;
-      while (static_cast<uint64_t>(product) < threshold) {
-        product = static_cast<Wide>(Next()) * range;
-      }
-    }
-    return static_cast<uint64_t>(product >> 64);
-  }
-
- private:
-  uint64_t state_;
-};
 
 Status Check(std::span<const double> values, int64_t items, int64_t seeds,
              const BootstrapOptions& options) {
@@ -122,7 +94,7 @@ Result<Estimate> BootstrapMean(std::span<const double> values, int64_t items, in
   for (const double value : values) total += value;
   // A resample's mean is a sum over seeds and items of value x times drawn, so drawing counts first
   // makes one pass over the table of it.
-  Random random(options.seed);
+  ResamplingRandom random(options.seed);
   std::vector<double> means(static_cast<size_t>(options.resamples));
   std::vector<double> item_times(item_count);
   std::vector<double> seed_times(seed_count);
@@ -145,11 +117,10 @@ Result<Estimate> BootstrapMean(std::span<const double> values, int64_t items, in
 }
 
 Result<Estimate> BootstrapRatio(std::span<const double> numerators,
-                                std::span<const double> denominators,
+                                std::span<const double> denominators, int64_t items, int64_t seeds,
                                 const BootstrapOptions& options) {
-  const auto items = static_cast<int64_t>(numerators.size());
-  EBB_TRY(Check(numerators, items, 1, options));
-  EBB_TRY(Check(denominators, items, 1, options));
+  EBB_TRY(Check(numerators, items, seeds, options));
+  EBB_TRY(Check(denominators, items, seeds, options));
   double above = 0;
   double below = 0;
   for (size_t i = 0; i < numerators.size(); ++i) {
@@ -162,17 +133,24 @@ Result<Estimate> BootstrapRatio(std::span<const double> numerators,
   if (below <= 0) {
     return MakeError(ErrorCode::kInvalidArgument, "bootstrap", "all denominators are 0");
   }
-  Random random(options.seed);
+  const auto item_count = static_cast<size_t>(items);
+  const auto seed_count = static_cast<size_t>(seeds);
+  ResamplingRandom random(options.seed);
   std::vector<double> ratios(static_cast<size_t>(options.resamples));
+  std::vector<size_t> drawn(item_count);
   for (double& ratio : ratios) {
     double sum_above = 0;
     double sum_below = 0;
     while (sum_below <= 0) {
       sum_above = 0;
-      for (size_t drawn = 0; drawn < numerators.size(); ++drawn) {
-        const size_t i = random.Below(numerators.size());
-        sum_above += numerators[i];
-        sum_below += denominators[i];
+      for (size_t& item : drawn) item = random.Below(item_count);
+      for (size_t s = 0; s < seed_count; ++s) {
+        // One seed is always the same: nothing to draw.
+        const size_t row = seed_count == 1 ? 0 : random.Below(seed_count) * item_count;
+        for (const size_t item : drawn) {
+          sum_above += numerators[row + item];
+          sum_below += denominators[row + item];
+        }
       }
     }
     ratio = sum_above / sum_below;
@@ -180,6 +158,13 @@ Result<Estimate> BootstrapRatio(std::span<const double> numerators,
   const auto clusters = static_cast<size_t>(
       std::count_if(denominators.begin(), denominators.end(), [](double d) { return d > 0; }));
   return Estimate{above / below, PercentileInterval(std::move(ratios), clusters, options)};
+}
+
+Result<Estimate> BootstrapRatio(std::span<const double> numerators,
+                                std::span<const double> denominators,
+                                const BootstrapOptions& options) {
+  return BootstrapRatio(numerators, denominators, static_cast<int64_t>(numerators.size()), 1,
+                        options);
 }
 
 Result<std::vector<Estimate>> BootstrapQuantiles(std::span<const std::vector<float>> items,
@@ -204,7 +189,7 @@ Result<std::vector<Estimate>> BootstrapQuantiles(std::span<const std::vector<flo
   std::vector<Estimate> estimates(qs.size());
   for (size_t q = 0; q < qs.size(); ++q) estimates[q].value = found[q];
 
-  Random random(options.seed);
+  ResamplingRandom random(options.seed);
   std::vector<std::vector<double>> resampled(qs.size());
   for (int64_t r = 0; r < options.resamples; ++r) {
     uint64_t total = 0;

@@ -39,6 +39,13 @@ struct BootstrapOptions {
                                               std::span<const double> denominators,
                                               const BootstrapOptions& options = {});
 
+// The same of tables [seed * items + item], over resampled items and, independently, resampled
+// seeds. Numerators and denominators are drawn together, so that where no numerator is above its
+// denominator no ratio is above 1.
+[[nodiscard]] Result<Estimate> BootstrapRatio(std::span<const double> numerators,
+                                              std::span<const double> denominators, int64_t items,
+                                              int64_t seeds, const BootstrapOptions& options = {});
+
 // Quantiles `qs` (each in [0, 1]) of all values together, each with the percentile interval over
 // resampled items; an item is the list of its values. As SortedQuantile does it, of the values of
 // the drawn items. At least one value; values finite. A resample without any value is drawn again.

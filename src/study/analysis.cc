@@ -22,6 +22,26 @@ std::string_view MeasureName(Measure measure) {
   return "";
 }
 
+std::string_view NullCheck::Outcome() const {
+  if (changed()) return "changed";
+  return complete ? "null" : "not measured yet";
+}
+
+CheckCounts StudyAnalysis::CountChecks() const {
+  CheckCounts counts;
+  for (const NullCheck& check : checks) {
+    ++counts.null_checks;
+    counts.changed += check.changed() ? 1 : 0;
+    counts.unfinished += !check.changed() && !check.complete ? 1 : 0;
+  }
+  for (const ContrastRow& row : contrasts) {
+    if (row.kind != "seeds") continue;
+    ++counts.seed_contrasts;
+    counts.seeds_differ += row.differs() ? 1 : 0;
+  }
+  return counts;
+}
+
 namespace {
 
 class Analyst {
@@ -32,27 +52,34 @@ class Analyst {
     for (size_t e = 0; e < results_.experiments.size(); ++e) {
       const size_t first = analysis_.arms.size();
       EBB_TRY(MakeArms(e));
-      const auto arms = std::span<const Arm>(analysis_.arms).subspan(first);
+      const ArmRange arms = {first, analysis_.arms.size()};
       const Contrast compare = results_.experiments[e].compare;
       if (compare == Contrast::kNull) {
         CheckNull(e, arms);
         continue;
       }
       EBB_TRY(CompareWithBaseline(e, arms));
-      if (compare == Contrast::kLayers) EBB_TRY(CompareLayers(e, arms));
-      if (compare == Contrast::kCodecs) EBB_TRY(CompareCodecs(e, arms));
-      if (compare == Contrast::kSeeds) EBB_TRY(CompareSeeds(e, arms));
+      if (compare == Contrast::kLayers) EBB_TRY(CompareLayers(arms));
+      if (compare == Contrast::kCodecs) EBB_TRY(CompareCodecs(arms));
+      if (compare == Contrast::kSeeds) EBB_TRY(CompareSeeds(arms));
       EBB_TRY(Adjust(e));
     }
     return std::move(analysis_);
   }
 
  private:
+  // The arms of an experiment.
+  struct ArmRange {
+    size_t begin;
+    size_t end;
+  };
+
   const CellResults& CellAt(size_t cell) const { return results_.cells[cell]; }
   const CellResults& Baseline(size_t e) const {
     return CellAt(results_.baselines[static_cast<size_t>(results_.experiments[e].data)]);
   }
-  const std::string& LabelOf(const Arm& arm) const { return CellAt(arm.cells.front()).label; }
+  const Arm& ArmAt(size_t arm) const { return analysis_.arms[arm]; }
+  const std::string& LabelOf(size_t arm) const { return CellAt(ArmAt(arm).cells.front()).label; }
 
   // The items of an experiment on which divergence is measured.
   std::vector<size_t> ItemsOf(size_t e, Measure measure) const {
@@ -79,29 +106,36 @@ class Analyst {
     });
   }
 
-  // A cell's values by item. Divergence is scaled so that its mean over items is the mean over
-  // tokens.
-  std::vector<double> ValuesOf(size_t e, const CellResults& cell, Measure measure) const {
-    const std::vector<size_t> items = ItemsOf(e, measure);
-    std::vector<double> values;
-    double tokens = 0;
-    for (const size_t i : items) {
-      tokens += cell.tokens[i];
-      values.push_back(measure == Measure::kIca   ? cell.ica[i]
-                       : measure == Measure::kPia ? cell.pia[i]
-                                                  : cell.sum_kl[i]);
-    }
-    if (measure == Measure::kKl) {
-      for (double& value : values) value *= static_cast<double>(items.size()) / tokens;
-    }
-    return values;
+  // Asked for and not there. Where a filter leaves no item to measure, nothing is missing.
+  bool Lacks(const Arm& arm, Measure measure) const {
+    const bool asked = std::any_of(arm.cells.begin(), arm.cells.end(), [&](size_t cell) {
+      return measure == Measure::kKl ? CellAt(cell).measures_kl : CellAt(cell).measures_accuracy;
+    });
+    return asked && !ItemsOf(arm.experiment, measure).empty() && !IsComplete(arm, measure);
   }
-  SeedValues ValuesOf(const Arm& arm, Measure measure) const {
-    SeedValues values;
-    for (const size_t cell : arm.cells) {
-      values.push_back(ValuesOf(arm.experiment, CellAt(cell), measure));
+
+  // Cells' values by item, ready to be compared.
+  ContrastArm ValuesOf(size_t e, std::span<const size_t> cells, Measure measure) const {
+    ContrastArm arm;
+    const std::vector<size_t> items = ItemsOf(e, measure);
+    for (const size_t c : cells) {
+      const CellResults& cell = CellAt(c);
+      std::vector<double> values;
+      std::vector<double> tokens;
+      for (const size_t i : items) {
+        values.push_back(measure == Measure::kIca   ? cell.ica[i]
+                         : measure == Measure::kPia ? cell.pia[i]
+                                                    : cell.sum_kl[i]);
+        tokens.push_back(cell.tokens[i]);
+      }
+      arm.values.push_back(std::move(values));
+      if (measure == Measure::kKl) arm.tokens.push_back(std::move(tokens));
+      arm.fixed = cell.baseline;
     }
-    return values;
+    return arm;
+  }
+  ContrastArm ValuesOf(size_t arm, Measure measure) const {
+    return ValuesOf(ArmAt(arm).experiment, ArmAt(arm).cells, measure);
   }
 
   Status MakeArms(size_t e) {
@@ -114,8 +148,12 @@ class Analyst {
       for (; m < experiment.members.size() && experiment.members[m].arm == arm.arm; ++m) {
         arm.cells.push_back(experiment.members[m].cell);
       }
+      std::stable_sort(arm.cells.begin(), arm.cells.end(),
+                       [&](size_t a, size_t b) { return CellAt(a).seed < CellAt(b).seed; });
       if (IsComplete(arm, Measure::kIca)) EBB_TRY(DescribeAnswers(&arm));
       if (IsComplete(arm, Measure::kKl)) EBB_TRY(DescribeKl(&arm));
+      arm.lacks_answers = Lacks(arm, Measure::kIca);
+      arm.lacks_kl = Lacks(arm, Measure::kKl);
       analysis_.arms.push_back(std::move(arm));
     }
     return {};
@@ -151,123 +189,118 @@ class Analyst {
   Status DescribeKl(Arm* arm) const {
     const std::vector<size_t> items = ItemsOf(arm->experiment, Measure::kKl);
     std::vector<double> kls;
-    SeedValues agreements;
-    std::vector<double> sums;
-    std::vector<double> agreed;
-    std::vector<double> tokens;
+    SeedValues sums;
+    SeedValues agreed;
+    SeedValues tokens;
+    double all_tokens = 0;
     for (const size_t c : arm->cells) {
       const CellResults& cell = CellAt(c);
-      agreements.emplace_back();
-      double all_tokens = 0;
-      for (const size_t i : items) all_tokens += cell.tokens[i];
-      if (all_tokens == 0) return {};
+      for (SeedValues* table : {&sums, &agreed, &tokens}) table->emplace_back();
       for (const size_t i : items) {
-        if (!std::isfinite(cell.sum_kl[i])) return {};  // nothing can be said of its mean
+        arm->kl_not_finite |= !std::isfinite(cell.sum_kl[i]);
         kls.insert(kls.end(), cell.token_kl[i].begin(), cell.token_kl[i].end());
-        agreements.back().push_back(cell.agreements[i] * static_cast<double>(items.size()) /
-                                    all_tokens);
-        sums.push_back(cell.sum_kl[i]);
-        agreed.push_back(cell.agreements[i]);
-        tokens.push_back(cell.tokens[i]);
+        sums.back().push_back(cell.sum_kl[i]);
+        agreed.back().push_back(cell.agreements[i]);
+        tokens.back().push_back(cell.tokens[i]);
+        all_tokens += cell.tokens[i];
       }
     }
-    if (arm->cells.size() == 1) {
-      EBB_TRY_ASSIGN(arm->mean_kl, BootstrapRatio(sums, tokens, StudyResampling()));
-      EBB_TRY_ASSIGN(arm->top1_agreement, BootstrapRatio(agreed, tokens, StudyResampling()));
-    } else {
-      EBB_TRY_ASSIGN(arm->mean_kl, BootstrapSeeds(ValuesOf(*arm, Measure::kKl)));
-      EBB_TRY_ASSIGN(arm->top1_agreement, BootstrapSeeds(agreements));
-    }
+    if (arm->kl_not_finite || all_tokens == 0) return {};
+    EBB_TRY_ASSIGN(arm->mean_kl, BootstrapSeedsRatio(sums, tokens));
+    EBB_TRY_ASSIGN(arm->top1_agreement, BootstrapSeedsRatio(agreed, tokens));
     std::sort(kls.begin(), kls.end());
     arm->median_kl = SortedQuantile(kls, 0.5);
     arm->p99_kl = SortedQuantile(kls, 0.99);
     return {};
   }
 
-  Status AddContrast(size_t e, const std::string& kind, const std::string& first,
-                     const std::string& second, Measure measure, const SeedValues& a,
-                     const SeedValues& b) {
+  // Of two arms; `second`: none for the baseline.
+  Status AddContrast(const char* kind, size_t first, std::optional<size_t> second, Measure measure,
+                     const ContrastArm& a, const ContrastArm& b) {
     ContrastRow row;
-    row.experiment = e;
+    row.experiment = ArmAt(first).experiment;
     row.kind = kind;
-    row.first = first;
-    row.second = second;
+    row.first = LabelOf(first);
+    row.second = second ? LabelOf(*second) : "baseline";
+    row.first_arm = first;
+    row.second_arm = second;
     row.measure = measure;
-    EBB_TRY_ASSIGN(row.contrast, ContrastPairs(a, b));
+    EBB_TRY_ASSIGN(row.contrast, ContrastArms(a, b));
     analysis_.contrasts.push_back(std::move(row));
     return {};
   }
 
-  static bool Has(const Arm& arm, Measure measure) {
-    return measure == Measure::kKl ? arm.mean_kl.has_value() : arm.ica.has_value();
+  bool Has(size_t arm, Measure measure) const {
+    return measure == Measure::kKl ? ArmAt(arm).mean_kl.has_value() : ArmAt(arm).ica.has_value();
   }
 
   // Divergence from the baseline is the mean itself.
-  Status CompareWithBaseline(size_t e, std::span<const Arm> arms) {
-    const CellResults& baseline = Baseline(e);
+  Status CompareWithBaseline(size_t e, const ArmRange& arms) {
+    const size_t baseline = results_.baselines[static_cast<size_t>(results_.experiments[e].data)];
     for (const Measure measure : {Measure::kIca, Measure::kPia}) {
-      for (size_t a = 0; a < arms.size(); ++a) {
-        const Arm arm = arms[a];
-        if (!Has(arm, measure) || !IsComplete(e, baseline, measure)) continue;
-        EBB_TRY(AddContrast(e, "baseline", LabelOf(arm), "baseline", measure,
-                            ValuesOf(arm, measure), {ValuesOf(e, baseline, measure)}));
+      for (size_t a = arms.begin; a < arms.end; ++a) {
+        if (!Has(a, measure) || !IsComplete(e, CellAt(baseline), measure)) continue;
+        EBB_TRY(AddContrast("baseline", a, std::nullopt, measure, ValuesOf(a, measure),
+                            ValuesOf(e, std::span(&baseline, 1), measure)));
       }
     }
     return {};
   }
 
-  Status CompareArms(size_t e, const std::string& kind, const Arm& first, const Arm& second) {
+  Status CompareArms(const char* kind, size_t first, size_t second) {
     for (const Measure measure : {Measure::kIca, Measure::kPia, Measure::kKl}) {
       if (!Has(first, measure) || !Has(second, measure)) continue;
-      EBB_TRY(AddContrast(e, kind, LabelOf(first), LabelOf(second), measure,
-                          ValuesOf(first, measure), ValuesOf(second, measure)));
+      EBB_TRY(AddContrast(kind, first, second, measure, ValuesOf(first, measure),
+                          ValuesOf(second, measure)));
     }
     return {};
   }
 
-  Status CompareLayers(size_t e, std::span<const Arm> arms) {
-    for (size_t a = 0; a < arms.size(); ++a) {
-      for (size_t b = a + 1; b < arms.size(); ++b) {
-        const CellResults& first = CellAt(arms[a].cells.front());
-        const CellResults& second = CellAt(arms[b].cells.front());
+  Status CompareLayers(const ArmRange& arms) {
+    for (size_t a = arms.begin; a < arms.end; ++a) {
+      for (size_t b = a + 1; b < arms.end; ++b) {
+        const CellResults& first = CellAt(ArmAt(a).cells.front());
+        const CellResults& second = CellAt(ArmAt(b).cells.front());
+        // Of several specifications only the first one's fields are known: not a layer's contrast.
+        if (!first.has_one_spec() || !second.has_one_spec()) continue;
         if (first.codec == second.codec && first.bound == second.bound &&
             first.experts == second.experts) {
-          EBB_TRY(CompareArms(e, "layers", arms[a], arms[b]));
+          EBB_TRY(CompareArms("layers", a, b));
         }
       }
     }
     return {};
   }
 
-  Status CompareCodecs(size_t e, std::span<const Arm> arms) {
-    for (const Arm& arm : arms) {
-      if (!arm.against) continue;
-      const auto reference = std::find_if(
-          arms.begin(), arms.end(), [&](const Arm& other) { return other.arm == *arm.against; });
-      if (reference != arms.end()) EBB_TRY(CompareArms(e, "codecs", arm, *reference));
-    }
-    return {};
-  }
-
-  Status CompareSeeds(size_t e, std::span<const Arm> arms) {
-    for (const Arm& arm : arms) {
-      const size_t half = arm.cells.size() / 2;
-      if (half == 0) continue;
-      for (const Measure measure : {Measure::kIca, Measure::kPia, Measure::kKl}) {
-        if (!Has(arm, measure)) continue;
-        const SeedValues values = ValuesOf(arm, measure);
-        const auto middle = values.begin() + static_cast<std::ptrdiff_t>(half);
-        EBB_TRY(AddContrast(e, "seeds", LabelOf(arm), LabelOf(arm), measure,
-                            SeedValues(values.begin(), middle), SeedValues(middle, values.end())));
+  Status CompareCodecs(const ArmRange& arms) {
+    for (size_t a = arms.begin; a < arms.end; ++a) {
+      if (!ArmAt(a).against) continue;
+      for (size_t b = arms.begin; b < arms.end; ++b) {
+        if (ArmAt(b).arm == *ArmAt(a).against) EBB_TRY(CompareArms("codecs", a, b));
       }
     }
     return {};
   }
 
-  void CheckNull(size_t e, std::span<const Arm> arms) {
+  Status CompareSeeds(const ArmRange& arms) {
+    for (size_t a = arms.begin; a < arms.end; ++a) {
+      const std::span<const size_t> cells = ArmAt(a).cells;
+      const size_t half = cells.size() / 2;
+      if (half == 0) continue;
+      const size_t e = ArmAt(a).experiment;
+      for (const Measure measure : {Measure::kIca, Measure::kPia, Measure::kKl}) {
+        if (!Has(a, measure)) continue;
+        EBB_TRY(AddContrast("seeds", a, a, measure, ValuesOf(e, cells.first(half), measure),
+                            ValuesOf(e, cells.subspan(half), measure)));
+      }
+    }
+    return {};
+  }
+
+  void CheckNull(size_t e, const ArmRange& arms) {
     const CellResults& baseline = Baseline(e);
-    for (const Arm& arm : arms) {
-      for (const size_t c : arm.cells) {
+    for (size_t a = arms.begin; a < arms.end; ++a) {
+      for (const size_t c : ArmAt(a).cells) {
         const CellResults& cell = CellAt(c);
         NullCheck check;
         check.experiment = e;
@@ -282,6 +315,11 @@ class Analyst {
                        cell.ica[i] != baseline.ica[i] || cell.pia[i] != baseline.pia[i]);
           check.changed_kl += cell.has_kl[i] != 0 && cell.sum_kl[i] != 0;
         }
+        const bool answers = !cell.measures_accuracy || (IsComplete(e, cell, Measure::kIca) &&
+                                                         IsComplete(e, baseline, Measure::kIca));
+        const bool kl = !cell.measures_kl || ItemsOf(e, Measure::kKl).empty() ||
+                        IsComplete(e, cell, Measure::kKl);
+        check.complete = answers && kl && check.items > 0;
         analysis_.checks.push_back(std::move(check));
       }
     }
@@ -305,8 +343,13 @@ class Analyst {
       EBB_TRY_ASSIGN(const std::vector<double> adjusted,
                      screened ? BenjaminiHochbergAdjusted(p_values) : HolmAdjusted(p_values));
       for (size_t i = 0; i < rows.size(); ++i) {
-        analysis_.contrasts[rows[i]].p_adjusted = adjusted[i];
-        analysis_.contrasts[rows[i]].method = screened ? "bh" : "holm";
+        ContrastRow& row = analysis_.contrasts[rows[i]];
+        row.p_adjusted = adjusted[i];
+        row.method = screened ? "bh" : "holm";
+        row.family = static_cast<int64_t>(rows.size());
+        EBB_TRY_ASSIGN(row.detectable, DetectableDifference(row.contrast));
+        EBB_TRY_ASSIGN(row.detectable_adjusted,
+                       DetectableDifference(row.contrast, 0.05 / static_cast<double>(row.family)));
       }
     }
     return {};

@@ -65,6 +65,7 @@ std::string WithoutSeed(const std::string& spec) {
 // Which of a cell's specifications tells it apart from others, for tables: the first.
 void Describe(const InjectionSpec& spec, Cell* cell) {
   cell->codec = spec.codec == nullptr ? "randomise" : spec.codec->info().name;
+  if (spec.dither) cell->codec += "+dither";
   const bool bounded = spec.codec != nullptr && spec.codec->info().kind != CodecKind::kFixedWidth;
   if (bounded) cell->bound = spec.bound.ToString();
   if (bounded && spec.bound.kind == BoundKind::kRelative) cell->rate = spec.bound.value;
@@ -180,7 +181,7 @@ std::string Cell::Label() const {
 }
 
 bool DrawsRandomNumbers(const InjectionSpec& spec) {
-  return spec.codec == nullptr || spec.codec->info().kind == CodecKind::kNoise ||
+  return spec.codec == nullptr || spec.dither || spec.codec->info().kind == CodecKind::kNoise ||
          spec.experts.kind == ExpertSelection::Kind::kRandom;
 }
 

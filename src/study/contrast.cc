@@ -2,54 +2,151 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
+#include "stats/permutation.h"
 #include "stats/special.h"
 
 namespace ebb {
 namespace {
 
 constexpr double kPower = 0.8;
-constexpr double kLevel = 0.05;
+constexpr double kInfinite = std::numeric_limits<double>::infinity();
 
-std::vector<double> MeanOverSeeds(const SeedValues& values) {
-  std::vector<double> means(values.front().size());
+std::vector<double> Flat(const SeedValues& values) {
+  std::vector<double> flat;
+  for (const std::vector<double>& row : values) flat.insert(flat.end(), row.begin(), row.end());
+  return flat;
+}
+
+// The sum over seeds: exact for verdicts, so that what has not changed is 0.
+std::vector<double> SumOverSeeds(const SeedValues& values) {
+  std::vector<double> sums(values.front().size());
   for (const std::vector<double>& row : values) {
-    for (size_t i = 0; i < row.size(); ++i) means[i] += row[i];
+    for (size_t i = 0; i < row.size(); ++i) sums[i] += row[i];
   }
-  for (double& mean : means) mean /= static_cast<double>(values.size());
-  return means;
+  return sums;
 }
 
-// first - second as a table for the bootstrap.
-SeedValues Differences(const SeedValues& first, const SeedValues& second) {
-  if (first.size() != second.size() && first.size() != 1 && second.size() != 1) {
-    return Differences({MeanOverSeeds(first)}, {MeanOverSeeds(second)});
-  }
-  SeedValues differences(std::max(first.size(), second.size()));
-  for (size_t s = 0; s < differences.size(); ++s) {
-    const std::vector<double>& a = first[first.size() == 1 ? 0 : s];
-    const std::vector<double>& b = second[second.size() == 1 ? 0 : s];
-    for (size_t i = 0; i < a.size(); ++i) differences[s].push_back(a[i] - b[i]);
-  }
-  return differences;
+Status CheckArm(const ContrastArm& arm, size_t items) {
+  const auto right_length = [items](const std::vector<double>& row) { return row.size() == items; };
+  const bool fits = std::all_of(arm.values.begin(), arm.values.end(), right_length) &&
+                    std::all_of(arm.tokens.begin(), arm.tokens.end(), right_length) &&
+                    (arm.tokens.empty() || arm.tokens.size() == arm.values.size());
+  if (!arm.values.empty() && items > 0 && fits) return {};
+  return MakeError(ErrorCode::kInvalidArgument, "contrast", "the items are not the same");
 }
 
-// With one seed Connor's formula. With several, the interval's width says how sure the mean is:
-// (z_{1-a/2} + z_power) standard errors.
-Result<double> Detectable(const SeedValues& differences, const PairedContrast& contrast) {
-  const auto items = static_cast<double>(contrast.items);
-  const double changed = static_cast<double>(contrast.rose + contrast.fell) / items;
-  if (differences.size() == 1) return SmallestDetectableDrop(contrast.items, changed);
-  EBB_TRY_ASSIGN(const double least, SmallestDetectableDrop(contrast.items, 0));
-  const double z = NormalQuantile(1 - kLevel / 2);
-  const Interval& interval = contrast.difference.interval;
-  const double error = (interval.high - interval.low) / (2 * z);
-  if (!std::isfinite(error)) return error;  // one item: it is not known
-  return std::max(least / static_cast<double>(differences.size()),
-                  (z + NormalQuantile(kPower)) * error);
+void CountChanges(const ContrastArm& first, const ContrastArm& second, PairedContrast* contrast) {
+  const std::vector<double> a = SumOverSeeds(first.values);
+  const std::vector<double> b = SumOverSeeds(second.values);
+  const auto a_seeds = static_cast<double>(first.values.size());
+  const auto b_seeds = static_cast<double>(second.values.size());
+  for (size_t i = 0; i < a.size(); ++i) {
+    contrast->rose += a[i] * b_seeds > b[i] * a_seeds ? 1 : 0;
+    contrast->fell += a[i] * b_seeds < b[i] * a_seeds ? 1 : 0;
+  }
+}
+
+// One draw of verdicts against another, or against the unperturbed model.
+Status TestVerdicts(const ContrastArm& first, const ContrastArm& second, PairedContrast* contrast) {
+  std::vector<uint8_t> before;
+  std::vector<uint8_t> after;
+  for (const double value : second.values[0]) before.push_back(value > 0);
+  for (const double value : first.values[0]) after.push_back(value > 0);
+  EBB_TRY_ASSIGN(const PairedCounts counts, CountPairs(before, after));
+  EBB_TRY_ASSIGN(contrast->p_value, McNemarExact(counts));
+  contrast->test = ContrastTest::kMcNemar;
+  if (contrast->rose + contrast->fell > 0) {
+    EBB_TRY_ASSIGN(contrast->difference, PairedDifference(counts));
+  }
+  return {};
+}
+
+// One draw of sums over tokens against another.
+Status TestSums(const ContrastArm& first, const ContrastArm& second, PairedContrast* contrast) {
+  EBB_TRY_ASSIGN(const SeedValues a, LineariseRatio(first.values, first.tokens));
+  EBB_TRY_ASSIGN(const SeedValues b, LineariseRatio(second.values, second.tokens));
+  const size_t items = a[0].size();
+  std::vector<double> differences(items);  // of sums: what a flipped sign exchanges
+  std::vector<double> linear(items);
+  double mean = 0;
+  for (size_t i = 0; i < items; ++i) {
+    differences[i] = first.values[0][i] - second.values[0][i];
+    linear[i] = a[0][i] - b[0][i];
+    mean += linear[i] / static_cast<double>(items);
+  }
+  contrast->test = ContrastTest::kSignFlip;
+  if (contrast->rose + contrast->fell == 0) return {};
+  EBB_TRY_ASSIGN(contrast->p_value, SignFlipTest(differences));
+  EBB_TRY_ASSIGN(contrast->difference,
+                 BootstrapRatio(differences, first.tokens[0], StudyResampling()));
+  double squares = 0;
+  for (const double value : linear) squares += (value - mean) * (value - mean);
+  const auto n = static_cast<double>(items);
+  contrast->standard_error = items > 1 ? std::sqrt(squares / (n - 1) / n) : kInfinite;
+  return {};
+}
+
+// Every item changed alike under every draw, so that nothing varies: how many items there are is
+// all the evidence.
+Status TestWithoutVariance(PairedContrast* contrast) {
+  PairedCounts counts;
+  counts.only_before = contrast->fell;
+  counts.only_after = contrast->rose;
+  counts.both = contrast->items - contrast->fell - contrast->rose;
+  EBB_TRY_ASSIGN(contrast->p_value, McNemarExact(counts));
+  if (contrast->of_verdicts && std::abs(contrast->difference.value) == 1) {
+    EBB_TRY_ASSIGN(contrast->difference, PairedDifference(counts));
+  }
+  return {};
+}
+
+Status TestCrossed(const ContrastArm& first, const ContrastArm& second, PairedContrast* contrast) {
+  SeedValues a = first.values;
+  SeedValues b = second.values;
+  if (!contrast->of_verdicts) {
+    EBB_TRY_ASSIGN(a, LineariseRatio(first.values, first.tokens));
+    EBB_TRY_ASSIGN(b, LineariseRatio(second.values, second.tokens));
+  }
+  contrast->test = ContrastTest::kCrossed;
+  if (contrast->items < 2) {
+    const double difference = SumOverSeeds(a)[0] / static_cast<double>(a.size()) -
+                              SumOverSeeds(b)[0] / static_cast<double>(b.size());
+    contrast->difference = {difference, {-kInfinite, kInfinite}};
+    contrast->standard_error = kInfinite;
+    contrast->freedom = 1;
+    return {};
+  }
+  EBB_TRY_ASSIGN(const CrossedDifference found,
+                 CompareCrossed({a, first.fixed}, {b, second.fixed}));
+  contrast->difference = {found.difference, found.interval};
+  contrast->p_value = found.p_value;
+  contrast->standard_error = found.standard_error;
+  contrast->freedom = found.freedom;
+  if (contrast->of_verdicts) {
+    contrast->difference.interval.low = std::max(-1.0, found.interval.low);
+    contrast->difference.interval.high = std::min(1.0, found.interval.high);
+  }
+  // What is left of a variance of 0 after rounding.
+  const bool varies = found.standard_error > 1e-10 * std::abs(found.difference);
+  if (!varies && found.difference != 0) return TestWithoutVariance(contrast);
+  return {};
 }
 
 }  // namespace
+
+std::string_view ContrastTestName(ContrastTest test) {
+  switch (test) {
+    case ContrastTest::kCrossed:
+      return "items x draws";
+    case ContrastTest::kMcNemar:
+      return "mcnemar";
+    case ContrastTest::kSignFlip:
+      return "sign flip";
+  }
+  return "";
+}
 
 BootstrapOptions StudyResampling() {
   BootstrapOptions options;
@@ -58,33 +155,60 @@ BootstrapOptions StudyResampling() {
 }
 
 Result<Estimate> BootstrapSeeds(const SeedValues& values) {
-  std::vector<double> flat;
-  for (const std::vector<double>& row : values) flat.insert(flat.end(), row.begin(), row.end());
-  return BootstrapMean(flat, static_cast<int64_t>(values.front().size()),
+  return BootstrapMean(Flat(values), static_cast<int64_t>(values.front().size()),
                        static_cast<int64_t>(values.size()), StudyResampling());
 }
 
-Result<PairedContrast> ContrastPairs(const SeedValues& first, const SeedValues& second) {
-  const size_t items = first.empty() ? 0 : first.front().size();
-  const auto fits = [&](const std::vector<double>& row) { return row.size() == items; };
-  if (items == 0 || second.empty() || !std::all_of(first.begin(), first.end(), fits) ||
-      !std::all_of(second.begin(), second.end(), fits)) {
-    return MakeError(ErrorCode::kInvalidArgument, "contrast", "the items are not the same");
+Result<Estimate> BootstrapSeedsRatio(const SeedValues& above, const SeedValues& below) {
+  return BootstrapRatio(Flat(above), Flat(below), static_cast<int64_t>(above.front().size()),
+                        static_cast<int64_t>(above.size()), StudyResampling());
+}
+
+Result<PairedContrast> ContrastArms(const ContrastArm& first, const ContrastArm& second) {
+  const size_t items = first.values.empty() ? 0 : first.values.front().size();
+  EBB_TRY(CheckArm(first, items));
+  EBB_TRY(CheckArm(second, items));
+  if (first.tokens.empty() != second.tokens.empty()) {
+    return MakeError(ErrorCode::kInvalidArgument, "contrast",
+                     "one arm has verdicts and the other has sums over tokens");
   }
-  const SeedValues differences = Differences(first, second);
   PairedContrast contrast;
   contrast.items = static_cast<int64_t>(items);
-  for (const double mean : MeanOverSeeds(differences)) {
-    contrast.rose += mean > 0 ? 1 : 0;
-    contrast.fell += mean < 0 ? 1 : 0;
+  contrast.draws = static_cast<int64_t>(std::max(first.values.size(), second.values.size()));
+  contrast.of_verdicts = first.tokens.empty();
+  CountChanges(first, second, &contrast);
+  if (contrast.draws > 1) {
+    EBB_TRY(TestCrossed(first, second, &contrast));
+  } else if (contrast.of_verdicts) {
+    EBB_TRY(TestVerdicts(first, second, &contrast));
+  } else {
+    EBB_TRY(TestSums(first, second, &contrast));
   }
-  EBB_TRY_ASSIGN(contrast.difference, BootstrapSeeds(differences));
-  PairedCounts counts;
-  counts.only_before = contrast.fell;
-  counts.only_after = contrast.rose;
-  EBB_TRY_ASSIGN(contrast.p_value, McNemarExact(counts));
-  EBB_TRY_ASSIGN(contrast.detectable, Detectable(differences, contrast));
   return contrast;
+}
+
+Result<double> DetectableDifference(const PairedContrast& contrast, double alpha) {
+  const auto items = static_cast<double>(contrast.items);
+  if (contrast.test == ContrastTest::kMcNemar) {
+    const double changed = static_cast<double>(contrast.rose + contrast.fell) / items;
+    return SmallestDetectableDrop(contrast.items, changed, alpha, kPower);
+  }
+  if (contrast.test == ContrastTest::kSignFlip) {
+    // No p-value is smaller than that of one in all flips.
+    if (alpha * static_cast<double>(1 + kSignFlips) < 1) return kInfinite;
+    return (NormalQuantile(1 - alpha / 2) + NormalQuantile(kPower)) * contrast.standard_error;
+  }
+  double least = 0;
+  if (contrast.of_verdicts) {
+    // None seen is not none: half an item, of one draw of several.
+    EBB_TRY_ASSIGN(least, SmallestDetectableDrop(contrast.items, 0, alpha, kPower));
+    least /= static_cast<double>(contrast.draws);
+  }
+  if (contrast.standard_error == 0) return least;
+  const double reach = (StudentTQuantile(1 - alpha / 2, contrast.freedom) +
+                        StudentTQuantile(kPower, contrast.freedom)) *
+                       contrast.standard_error;
+  return contrast.of_verdicts ? std::clamp(reach, least, 1.0) : reach;
 }
 
 }  // namespace ebb

@@ -1,15 +1,14 @@
 #include "study/coordinator.h"
 
-#include <sys/file.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <map>
 
-#include "base/file.h"
 #include "study/liveness.h"
 #include "study/scheduler.h"
 #include "study/store.h"
+#include "study/study_lock.h"
 
 namespace ebb {
 namespace {
@@ -34,7 +33,20 @@ class Coordinator {
   }
 
   Result<StudyRunSummary> Run() {
-    EBB_TRY_ASSIGN(const File lock, Lock());
+    auto summary = Work();
+    if (!summary) {
+      // Workers first, which may take a moment to end: a rank that has been told to stop may end
+      // this process (mpirun does that) before anyone has read why.
+      pool_.reset();
+      failed_ = true;
+      static_cast<void>(Dismiss());
+    }
+    return summary;
+  }
+
+ private:
+  Result<StudyRunSummary> Work() {
+    EBB_TRY_ASSIGN(lock_, StudyLock::Take(inputs_.file.database));
     EBB_TRY_ASSIGN(store_, StudyStore::Open(inputs_));
     scheduler_.emplace(inputs_, *store_);
     EBB_TRY(scheduler_->Start());
@@ -44,30 +56,19 @@ class Coordinator {
     pool.memory_cap_bytes = options_.memory_cap_bytes;
     if (!scheduler_->done()) {
       EBB_TRY_ASSIGN(pool_, WorkerPool::Open(inputs_, pool));
+      scheduler_->FitReferences(pool_->reference_bytes());
     }
     summary_.ranks = transport_ == nullptr ? 1 : transport_->ranks();
     summary_.workers = pool_ == nullptr ? 0 : pool_->size();
     EBB_TRY(store_->BeginRun(summary_.ranks, summary_.workers, host_));
     first_done_ = scheduler_->items_done();
-    const Status status = Loop();
-    EBB_TRY(Dismiss());
-    EBB_TRY(Status(status));
+    EBB_TRY(Loop());
     EBB_TRY(FindLateLosses());
+    EBB_TRY(Dismiss());
     summary_.items_total = scheduler_->items_total();
     summary_.items_measured = scheduler_->items_done() - first_done_;
     summary_.seconds = SecondsSince(start_);
     return summary_;
-  }
-
- private:
-  // One run a study: held until the process ends, however it does.
-  Result<File> Lock() const {
-    EBB_TRY_ASSIGN(File file, File::OpenForReading(inputs_.file.path));
-    if (flock(file.descriptor(), LOCK_EX | LOCK_NB) != 0) {
-      return MakeError(ErrorCode::kIo, inputs_.file.path,
-                       "another ebb study run is at work on it: wait for its end");
-    }
-    return file;
   }
 
   Status Send(int rank, MessageKind kind, std::string text = "") {
@@ -90,8 +91,15 @@ class Coordinator {
     const std::string greeting = inputs_.Fingerprint() + " " + host_;
     return ForRemotes([&](int r) { return Send(r, MessageKind::kHello, greeting); });
   }
+  // Whether all will end in good order goes with it: if not, nobody waits for all.
+  Status Dismiss(int rank) {
+    Message message;
+    message.kind = MessageKind::kStop;
+    message.number = failed_ || !summary_.lost_ranks.empty() ? 1 : 0;
+    return transport_->Send(rank, Pack(message));
+  }
   Status Dismiss() {
-    return ForRemotes([&](int r) { return Send(r, MessageKind::kStop); });
+    return ForRemotes([&](int r) { return Dismiss(r); });
   }
 
   // Whoever has died by now is not waited for at the end; nor is who has never said a word.
@@ -157,6 +165,10 @@ class Coordinator {
   }
 
   Status Handle(int rank, Message message) {
+    // A rank that was given up may still be alive. What it has measured is as good as anyone's;
+    // what becomes of it is nobody's business any more.
+    const bool lost = rank > 0 && remotes_[static_cast<size_t>(rank)].lost;
+    if (lost && message.kind != MessageKind::kRows) return {};
     switch (message.kind) {
       case MessageKind::kReady: {
         RemoteRank& remote = remotes_[static_cast<size_t>(rank)];
@@ -245,7 +257,7 @@ class Coordinator {
         return Lose(r, "its process is gone");
       }
       // Reading a large model takes its time; afterwards a rank beats every second.
-      const double patience = options_.silence_seconds * (remote.ready ? 1 : 30);
+      const double patience = options_.silence_seconds * (remote.ready ? 1 : kStartPatience);
       if (SecondsSince(remote.heard) > patience) return Lose(r, "it has fallen silent");
       return Send(r, MessageKind::kBeat);
     });
@@ -255,8 +267,9 @@ class Coordinator {
     RemoteRank& remote = remotes_[static_cast<size_t>(rank)];
     if (remote.lost) return {};
     remote.lost = true;
-    scheduler_->Lost(rank);
     summary_.lost_ranks.push_back(rank);
+    EBB_TRY(Dismiss(rank));  // if it lives after all, it need not go on
+    scheduler_->Lost(rank);
     if (options_.notice) {
       options_.notice(
           fmt::format("{} died ({}): the others take its work", RankName(rank), reason));
@@ -269,6 +282,7 @@ class Coordinator {
   const StudyRunOptions& options_;
   const std::string host_;
   const Clock::time_point start_ = Clock::now();
+  std::optional<StudyLock> lock_;  // until all else is gone
   std::unique_ptr<StudyStore> store_;
   std::optional<Scheduler> scheduler_;
   std::unique_ptr<WorkerPool> pool_;
@@ -277,10 +291,20 @@ class Coordinator {
   std::vector<ResultRow> unwritten_;
   Clock::time_point last_beat_ = Clock::now();
   uint64_t first_done_ = 0;
+  bool failed_ = false;
   StudyRunSummary summary_;
 };
 
 }  // namespace
+
+void DismissRanks(Transport& transport) {
+  Message message;
+  message.kind = MessageKind::kStop;
+  message.number = 1;  // nobody waits for anyone
+  for (int r = 1; r < transport.ranks(); ++r) {
+    static_cast<void>(transport.Send(r, Pack(message)));
+  }
+}
 
 Result<StudyRunSummary> RunStudy(const StudyInputs& inputs, Transport* transport,
                                  const StudyRunOptions& options) {

@@ -38,11 +38,17 @@ struct StudyRunSummary {
 [[nodiscard]] Result<StudyRunSummary> RunStudy(const StudyInputs& inputs, Transport* transport,
                                                const StudyRunOptions& options);
 
-// The other ranks: works for rank 0 until it says that all is done, or is gone.
-[[nodiscard]] Status ServeStudy(const StudyInputs& inputs, Transport& transport,
-                                const StudyRunOptions& options);
+// The other ranks: works for rank 0 until it says that all is done, or is gone. True if ranks have
+// been lost on the way: then the transport must be closed without waiting for anyone, as after an
+// error. What fails here is reported to rank 0 first.
+[[nodiscard]] Result<bool> ServeStudy(const StudyInputs& inputs, Transport& transport,
+                                      const StudyRunOptions& options);
 
-// What stands between the ranks before there are inputs: tells rank 0 that this rank cannot work.
-void ReportUselessRank(Transport& transport, const Error& error);
+// What stands between the ranks before there are inputs: tells rank 0 that this rank cannot work,
+// and waits until rank 0 has heard it, is gone, or `silence_seconds` thirty times over have passed.
+void ReportUselessRank(Transport& transport, const Error& error, double silence_seconds);
+
+// Of rank 0 where it has no inputs: tells the others to stop.
+void DismissRanks(Transport& transport);
 
 }  // namespace ebb

@@ -119,6 +119,29 @@ Result<EngineLimits> Limits(const StudyInputs& inputs) {
   return limits;
 }
 
+// A filter that accepts nothing would leave an experiment without any figure.
+Status CheckFilters(const StudyInputs& inputs) {
+  for (const ExperimentSpec& experiment : inputs.file.experiments) {
+    if (!experiment.where) continue;
+    const auto data = std::find_if(inputs.data.begin(), inputs.data.end(), [&](const StudyData& d) {
+      return d.spec.name == experiment.data;
+    });
+    if (data == inputs.data.end()) continue;
+    const bool any = std::any_of(data->rows.begin(), data->rows.end(), [&](const std::string& row) {
+      return experiment.where->Accepts(row);
+    });
+    if (any) continue;
+    return MakeError(ErrorCode::kInvalidArgument,
+                     fmt::format("{}, line {}, experiment \"{}\", where", inputs.file.path,
+                                 experiment.line, experiment.name),
+                     "no item of {} has a field \"{}\" for which \"{}\" holds: see its name and "
+                     "values in {}",
+                     experiment.data, experiment.where->field, experiment.where->text,
+                     data->spec.file);
+  }
+  return {};
+}
+
 }  // namespace
 
 std::vector<std::string> DataRows(std::string_view jsonl, int64_t limit) {
@@ -165,6 +188,7 @@ Result<StudyInputs> LoadStudyInputs(StudyFile file) {
                                             inputs.config.max_positions));
     inputs.data.push_back(std::move(data));
   }
+  EBB_TRY(CheckFilters(inputs));
   EBB_TRY_ASSIGN(inputs.limits, Limits(inputs));
   EBB_TRY_ASSIGN(inputs.model_hash, HashModel(inputs.file.model, &inputs.model_bytes));
   return inputs;

@@ -10,6 +10,8 @@ namespace ebb {
 using Clock = std::chrono::steady_clock;
 
 inline constexpr double kBeatSeconds = 1;
+// How much longer than usual silence is borne from who may be reading a large model.
+inline constexpr double kStartPatience = 30;
 
 inline double SecondsSince(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();

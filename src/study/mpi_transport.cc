@@ -6,6 +6,7 @@
 
 #ifdef EBB_HAS_MPI
 #include <mpi.h>
+#include <unistd.h>
 
 #include <list>
 #endif
@@ -24,6 +25,7 @@ bool StartedAsRank() {
 namespace {
 
 constexpr int kTag = 1;
+constexpr int kLastMilliseconds = 2000;  // for messages to ranks that may be dead
 
 class MpiTransport final : public Transport {
  public:
@@ -66,8 +68,14 @@ class MpiTransport final : public Transport {
 
   void Close(bool after_losses) override {
     if (after_losses) {
-      // MPI_Finalize would wait for the dead: leave without it.
-      sending_.clear();
+      // MPI_Finalize would wait for the dead: leave without it, but not before the living have what
+      // was sent to them. What is still under way then belongs to MPI until the process ends.
+      for (int i = 0; i < kLastMilliseconds && !sending_.empty(); ++i) {
+        usleep(1000);
+        Reap();
+      }
+      static std::list<Sending> abandoned;
+      abandoned.splice(abandoned.end(), sending_);
       return;
     }
     while (!sending_.empty()) Reap();  // nobody is known to be dead

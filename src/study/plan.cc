@@ -230,7 +230,10 @@ class Planner {
       if (real <= budget && real >= budget * kCloseEnough) break;
       // A little under, so that it does not come out a little over again and again.
       target += (budget * (1 - 1e-4) - real);
-      EBB_TRY_ASSIGN(current, AllocateWithin(target, static_cast<uint64_t>(budget)));
+      auto next = AllocateWithin(target, static_cast<uint64_t>(budget));
+      if (!next && !best_bytes) return tl::unexpected(next.error());
+      if (!next) break;
+      current = std::move(*next);
     }
     if (best_bytes) return *best_bytes;
     return MakeError(ErrorCode::kOutOfMemory, "--size",
@@ -301,12 +304,14 @@ class Planner {
 }  // namespace
 
 Result<SensitivityCells> FindSensitivityCells(const StudyResults& study, const ModelConfig& config,
-                                              const std::string& data) {
+                                              const std::string& data,
+                                              const std::set<int64_t>& without_kl) {
   std::map<std::string, SensitivityCells> found;
   for (const CellResults& cell : study.cells) {
     const DataResults& of = study.data[static_cast<size_t>(cell.data)];
     const auto target = TargetOf(cell, config);
-    if (!target || (!data.empty() && of.name != data)) continue;
+    if (!target || without_kl.contains(cell.cell_id) || (!data.empty() && of.name != data))
+      continue;
     SensitivityCells& cells = found[of.name];
     cells.data = of.name;
     if (const auto point = PointOf(cell, of.kl_items, target->first, target->second)) {

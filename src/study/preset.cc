@@ -26,6 +26,23 @@ std::string Quoted(std::span<const std::string> texts) {
   return "[" + list + "]";
 }
 
+// Any text as a string of TOML, quotation marks and all.
+std::string TomlText(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (byte < 0x20 || byte == 0x7f) {
+      out += fmt::format("\\u{:04X}", byte);
+    } else {
+      out += c;
+    }
+  }
+  return out + "\"";
+}
+
 // A path as the study file writes it.
 std::string Relative(const std::string& path, const std::string& study_path) {
   namespace fs = std::filesystem;
@@ -97,16 +114,17 @@ class Writer {
     Add("# The experiments of arXiv 2509.07727 for this model; docs/study.md describes the "
         "fields.\n"
         "# The paper's layers 1, 13, 20 and 26 of 26 are {}, {}, {} and {} here.\n"
-        "version = 1\nmodel = \"{}\"\ndatabase = \"{}.sqlite\"\n",
-        Layer(1), Layer(13), Layer(20), Layer(26), Relative(options_.model, options_.study_path),
-        std::filesystem::path(options_.study_path).stem().string());
+        "version = 1\nmodel = {}\ndatabase = {}\n",
+        Layer(1), Layer(13), Layer(20), Layer(26),
+        TomlText(Relative(options_.model, options_.study_path)),
+        TomlText(std::filesystem::path(options_.study_path).stem().string() + ".sqlite"));
   }
 
   void Data(const std::string& name, Task task, const std::string& file) {
     const bool shipped = task == Task::kArith;
-    Add("\n[[data]]\nname = \"{}\"\ntask = \"{}\"\nfile = \"{}\"\nlimit = 0\nformat = \"{}\"\n"
+    Add("\n[[data]]\nname = \"{}\"\ntask = \"{}\"\nfile = {}\nlimit = 0\nformat = \"{}\"\n"
         "new_tokens = {}\nbatch = 32\nkl_items = 100\n",
-        name, TaskName(task), Relative(file, options_.study_path), "boxed",
+        name, TaskName(task), TomlText(Relative(file, options_.study_path)), "boxed",
         shipped               ? 160
         : task == Task::kMath ? 1024
                               : 512);

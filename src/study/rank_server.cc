@@ -15,37 +15,55 @@ class Server {
   Server(const StudyInputs& inputs, Transport& transport, const StudyRunOptions& options)
       : inputs_(inputs), transport_(transport), options_(options) {}
 
-  Status Run() {
+  // Whether ranks were lost.
+  Result<bool> Run() {
     // Who this is, before the model is read: so that its death is noticed from now on.
     EBB_TRY(Introduce(MessageKind::kBeat, 0));
     while (!stopped_) {
-      bool any = false;
-      while (true) {
-        EBB_TRY_ASSIGN(auto envelope, transport_.Receive());
-        if (!envelope) break;
-        any = true;
-        heard_ = Clock::now();
-        EBB_TRY_ASSIGN(Message message, Unpack(envelope->bytes));
-        EBB_TRY(Handle(std::move(message)));
-      }
-      while (pool_ != nullptr && !stopped_) {
-        const auto message = pool_->Take();
-        if (!message) break;
-        any = true;
-        EBB_TRY(transport_.Send(0, Pack(*message)));
-      }
+      EBB_TRY_ASSIGN(const bool heard, TakeMessages());
+      EBB_TRY_ASSIGN(const bool found, SendResults());
       EBB_TRY(Watch());
-      if (any || stopped_) continue;
+      if (heard || found || stopped_) continue;
       if (pool_ != nullptr) {
         pool_->Wait(2);
       } else {
         usleep(2000);
       }
     }
-    return {};
+    return lost_ranks_;
+  }
+
+  // After a failure.
+  void Report(const Error& error) {
+    pool_.reset();
+    if (!coordinator_gone_) ReportUselessRank(transport_, error, options_.silence_seconds);
   }
 
  private:
+  Result<bool> TakeMessages() {
+    bool any = false;
+    while (!stopped_) {
+      EBB_TRY_ASSIGN(auto envelope, transport_.Receive());
+      if (!envelope) break;
+      any = true;
+      heard_ = Clock::now();
+      EBB_TRY_ASSIGN(Message message, Unpack(envelope->bytes));
+      EBB_TRY(Handle(std::move(message)));
+    }
+    return any;
+  }
+
+  Result<bool> SendResults() {
+    bool any = false;
+    while (pool_ != nullptr && !stopped_) {
+      const auto message = pool_->Take();
+      if (!message) break;
+      any = true;
+      EBB_TRY(transport_.Send(0, Pack(*message)));
+    }
+    return any;
+  }
+
   Status Handle(Message message) {
     switch (message.kind) {
       case MessageKind::kHello:
@@ -59,6 +77,7 @@ class Server {
         return {};
       case MessageKind::kStop:
         stopped_ = true;
+        lost_ranks_ = message.number != 0;
         return {};
       default:
         return {};
@@ -93,6 +112,7 @@ class Server {
     const auto gone = transport_.Gone();
     if (silent || ProcessIsGone(coordinator_pid_) ||
         std::find(gone.begin(), gone.end(), 0) != gone.end()) {
+      coordinator_gone_ = true;
       return MakeError(ErrorCode::kIo, "rank 0", "it is gone: run the study again to go on");
     }
     if (SecondsSince(last_beat_) < kBeatSeconds) return {};
@@ -108,22 +128,42 @@ class Server {
   Clock::time_point heard_ = Clock::now();
   Clock::time_point last_beat_ = Clock::now();
   bool has_worked_ = false;  // before, rank 0 may be reading its model
+  bool coordinator_gone_ = false;
   bool stopped_ = false;
+  bool lost_ranks_ = false;
 };
 
 }  // namespace
 
-Status ServeStudy(const StudyInputs& inputs, Transport& transport, const StudyRunOptions& options) {
-  const Status status = Server(inputs, transport, options).Run();
-  if (!status) ReportUselessRank(transport, status.error());
-  return status;
+Result<bool> ServeStudy(const StudyInputs& inputs, Transport& transport,
+                        const StudyRunOptions& options) {
+  Server server(inputs, transport, options);
+  auto lost_ranks = server.Run();
+  if (!lost_ranks) server.Report(lost_ranks.error());
+  return lost_ranks;
 }
 
-void ReportUselessRank(Transport& transport, const Error& error) {
+void ReportUselessRank(Transport& transport, const Error& error, double silence_seconds) {
   Message message;
   message.kind = MessageKind::kFailed;
   message.text = error.ToString();
-  static_cast<void>(transport.Send(0, Pack(message)));
+  message.pid = getpid();
+  if (!transport.Send(0, Pack(message))) return;
+  // Rank 0 may be reading a large model before it listens. Who leaves now may take all others with
+  // it (mpirun ends them), before rank 0 has said why.
+  const Clock::time_point start = Clock::now();
+  while (SecondsSince(start) < kStartPatience * silence_seconds) {
+    const auto envelope = transport.Receive();
+    if (!envelope) return;
+    if (*envelope) {
+      const auto heard = Unpack((*envelope)->bytes);
+      if (!heard || heard->kind == MessageKind::kStop) return;
+      continue;
+    }
+    const auto gone = transport.Gone();
+    if (std::find(gone.begin(), gone.end(), 0) != gone.end()) return;
+    usleep(2000);
+  }
 }
 
 }  // namespace ebb

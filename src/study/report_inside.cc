@@ -35,32 +35,32 @@ HtmlPage::Figure Draw(const std::string& title, const std::string& y_label,
   return {RenderSvg(plot), label, false};
 }
 
-// The mean over a layer's seeds, weighted by positions.
+// Means over the positions of an arm's items, all seeds together.
 struct Means {
-  double tokens = 0;
   double drift = 0;
   double flips = 0;
   double carried = 0;
   bool has_router = false;
-
-  void Add(const InsideMeans& of) {
-    const auto weight = static_cast<double>(of.tokens);
-    tokens += weight;
-    drift += weight * of.drift;
-    if (!of.flips || !of.carried) return;
-    has_router = true;
-    flips += weight * *of.flips;
-    carried += weight * *of.carried;
-  }
 };
 
-// By layer, of all seeds of an arm.
+// A mean; of what there is no number for, "not finite".
+std::string MeanText(double mean) { return std::isfinite(mean) ? NumberText(mean) : "not finite"; }
+
+// By layer; empty while one of the arm's cells is not measured on all items.
 std::map<int64_t, Means> MeansOf(const ReportInput& input, const Arm& arm) {
+  const ExperimentResults& experiment = input.Experiment(arm.experiment);
+  std::vector<int64_t> items = experiment.items;
+  const int64_t limit = input.results.data[static_cast<size_t>(experiment.data)].kl_items;
+  std::erase_if(items, [limit](int64_t item) { return item >= limit; });
+  std::map<int64_t, InsideTotals> totals;
+  for (const size_t cell : arm.cells) AddInsideTotals(input.results.cells[cell], items, &totals);
   std::map<int64_t, Means> means;
-  for (const InsideMeans& of : input.results.inside) {
+  for (const auto& [layer, of] : totals) {
+    if (of.items != static_cast<int64_t>(items.size() * arm.cells.size())) return {};
     if (of.tokens == 0) continue;
-    if (std::find(arm.cells.begin(), arm.cells.end(), of.cell) == arm.cells.end()) continue;
-    means[of.layer].Add(of);
+    // Layers without a router have no flips, whichever item.
+    means[layer] = {of.drift / of.tokens, of.flips / of.tokens, of.carried / of.tokens,
+                    std::isfinite(of.flips)};
   }
   return means;
 }
@@ -73,12 +73,13 @@ void DrawBound(const ReportInput& input, const ExperimentResults& experiment,
   for (const Arm* arm : arms) {
     if (drift.size() == kColours.size()) break;
     const CellResults& cell = input.FirstCell(*arm);
-    drift.push_back(LineOf(GroupName(cell), drift.size()));
-    flips.push_back(LineOf(GroupName(cell), flips.size()));
+    const std::string name = cell.has_one_spec() ? GroupName(cell) : cell.label;
+    drift.push_back(LineOf(name, drift.size()));
+    flips.push_back(LineOf(name, flips.size()));
     for (const auto& [layer, of] : MeansOf(input, *arm)) {
       const auto x = static_cast<double>(layer);
-      drift.back().points.emplace_back(x, of.drift / of.tokens);
-      if (of.has_router) flips.back().points.emplace_back(x, of.flips / of.tokens);
+      if (std::isfinite(of.drift)) drift.back().points.emplace_back(x, of.drift);
+      if (of.has_router) flips.back().points.emplace_back(x, of.flips);
     }
   }
   const CellResults& cell = input.FirstCell(*arms.front());
@@ -94,9 +95,12 @@ void DrawBound(const ReportInput& input, const ExperimentResults& experiment,
        Draw("Router flips", "share of positions", flips, what + ": router flips by layer" + rest)});
 }
 
-// `shown`: the labels of what the page has already; experiments may share cells.
-void AddInsideOf(const ReportInput& input, size_t experiment, HtmlPage* page,
-                 std::set<std::string>* shown) {
+// What the page has already: experiments may share cells, and with them figures if they are of the
+// same items.
+using ShownArms = std::set<std::pair<ItemScope, std::string>>;
+
+void AddInsideOf(const ReportInput& input, size_t experiment, HtmlPage* page, ShownArms* shown) {
+  const ItemScope scope = ScopeOf(input, experiment);
   std::map<std::string, std::vector<const Arm*>> by_bound;
   HtmlTable table;
   table.header = {"cell", "layer", "drift", "router flips", "carried"};
@@ -104,12 +108,12 @@ void AddInsideOf(const ReportInput& input, size_t experiment, HtmlPage* page,
   for (const Arm* arm : input.ArmsOf(experiment)) {
     const auto means = MeansOf(input, *arm);
     const CellResults& cell = input.FirstCell(*arm);
-    if (means.empty() || shown->contains(cell.label)) continue;
-    by_bound[cell.codec + cell.bound].push_back(arm);
+    if (means.empty() || shown->contains({scope, cell.label})) continue;
+    by_bound[cell.codec + " " + cell.bound].push_back(arm);
     for (const auto& [layer, of] : means) {
-      table.rows.push_back({cell.label, fmt::format("{}", layer), NumberText(of.drift / of.tokens),
-                            of.has_router ? NumberText(of.flips / of.tokens) : "-",
-                            of.has_router ? NumberText(of.carried / of.tokens) : "-"});
+      table.rows.push_back({cell.label, fmt::format("{}", layer), MeanText(of.drift),
+                            of.has_router ? NumberText(of.flips) : "-",
+                            of.has_router ? MeanText(of.carried) : "-"});
     }
   }
   if (by_bound.empty()) return;
@@ -122,10 +126,10 @@ void AddInsideOf(const ReportInput& input, size_t experiment, HtmlPage* page,
         "of what the layer adds.");
   }
   for (const auto& [bound, arms] : by_bound) {
-    for (const Arm* arm : arms) shown->insert(input.FirstCell(*arm).label);
+    for (const Arm* arm : arms) shown->insert({scope, input.FirstCell(*arm).label});
   }
   const ExperimentResults& of = input.Experiment(experiment);
-  page->Subheading(fmt::format("{}: {}", of.name, of.about));
+  page->Subheading(TitleOf(input, experiment));
   for (const auto& entry : by_bound) DrawBound(input, of, entry.second, page);
   page->BeginDetails(fmt::format("{}: the figures, and what was carried, as a table", of.name));
   page->Table(table);
@@ -185,10 +189,22 @@ Status AddRouter(const ReportInput& input, HtmlPage* page) {
 }
 
 void AddInside(const ReportInput& input, HtmlPage* page) {
-  std::set<std::string> shown;
+  ShownArms shown;
   for (size_t e = 0; e < input.results.experiments.size(); ++e) {
     AddInsideOf(input, e, page, &shown);
   }
+}
+
+// A row of the failures' heat map: short, for what is wide is scrolled out of sight.
+static std::string ShortName(const ReportInput& input, const Arm& arm) {
+  const CellResults& cell = input.FirstCell(arm);
+  if (!cell.has_one_spec()) return cell.label;
+  std::string name = CodecText(cell.codec);
+  if (!cell.bound.empty()) name += " " + cell.bound;
+  if (cell.layers != "all" || cell.experts != "all") name += ", " + GroupName(cell);
+  const ItemScope scope = ScopeOf(input, arm.experiment);
+  if (input.results.data.size() > 1) name += ", " + ScopeText(input, {scope.data, ""});
+  return scope.where.empty() ? name : name + ", " + scope.where;
 }
 
 void AddFailures(const ReportInput& input, HtmlPage* page) {
@@ -206,12 +222,15 @@ void AddFailures(const ReportInput& input, HtmlPage* page) {
     std::replace(name.begin(), name.end(), '_', ' ');
     table.header.push_back(name);
   }
-  std::map<std::string, bool> seen;
+  ShownArms seen;
+  std::map<std::string, std::string> short_names;  // by the row's first field
   for (const Arm& arm : input.analysis.arms) {
-    if (!arm.ica || seen[input.FirstCell(arm).label]) continue;
-    seen[input.FirstCell(arm).label] = true;
+    const ItemScope scope = ScopeOf(input, arm.experiment);
+    const std::string& label = input.FirstCell(arm).label;
+    if (!arm.ica || !seen.insert({scope, label}).second) continue;
     double wrong = 0;
-    std::vector<std::string> row = {input.FirstCell(arm).label};
+    std::vector<std::string> row = {WithScope(input, label, scope)};
+    short_names[row.front()] = ShortName(input, arm);
     for (int f = 1; f < kFailureKinds; ++f) {
       const double share = arm.failures[static_cast<size_t>(f)];
       wrong += share;
@@ -227,7 +246,7 @@ void AddFailures(const ReportInput& input, HtmlPage* page) {
   });
   constexpr size_t kShown = 20;
   for (size_t r = 0; r < std::min(kShown, table.rows.size()); ++r) {
-    map.rows.push_back(table.rows[r].front());
+    map.rows.push_back(short_names[table.rows[r].front()]);
     for (size_t c = 1; c < table.rows[r].size(); ++c) {
       map.values.push_back(std::stod(table.rows[r][c]));
     }

@@ -1,11 +1,11 @@
-// The sections of a study's page that draw accuracy and divergence against the bound, or the bytes.
+// The sections of a study's page that draw accuracy and divergence against the bound, or the bytes,
+// as lines.
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <map>
 #include <set>
 
-#include "base/svg_heat.h"
 #include "base/svg_plot.h"
 #include "study/report_parts.h"
 
@@ -77,20 +77,33 @@ class SeriesSet {
   std::vector<PlotSeries> series_;
 };
 
-std::set<double> RatesOf(const ReportInput& input, size_t experiment) {
-  std::set<double> rates;
-  for (const Arm* arm : input.ArmsOf(experiment)) {
-    if (arm->ica && input.FirstCell(*arm).rate) rates.insert(*input.FirstCell(*arm).rate);
-  }
-  return rates;
+// Arms whose one specification has a rate: what lines against the rate can be drawn of.
+std::vector<const Arm*> ArmsByRate(const ReportInput& input, size_t experiment) {
+  std::vector<const Arm*> arms = input.ArmsOf(experiment);
+  std::erase_if(arms, [&](const Arm* arm) {
+    return !input.FirstCell(*arm).rate || !input.FirstCell(*arm).has_one_spec();
+  });
+  return arms;
 }
 
-std::set<std::string> GroupsOf(const ReportInput& input, size_t experiment) {
-  std::set<std::string> groups;
-  for (const Arm* arm : input.ArmsOf(experiment)) {
-    groups.insert(input.FirstCell(*arm).codec + GroupName(input.FirstCell(*arm)));
+size_t CountRates(const ReportInput& input, const std::vector<const Arm*>& arms) {
+  std::set<double> rates;
+  for (const Arm* arm : arms) {
+    if (arm->ica) rates.insert(*input.FirstCell(*arm).rate);
   }
-  return groups;
+  return rates.size();
+}
+
+// The lines that arms belong to: their layers and experts, and the codec where there are several.
+std::vector<std::string> LinesOf(const ReportInput& input, const std::vector<const Arm*>& arms) {
+  std::set<std::string> codecs;
+  for (const Arm* arm : arms) codecs.insert(input.FirstCell(*arm).codec);
+  std::vector<std::string> lines;
+  for (const Arm* arm : arms) {
+    const CellResults& cell = input.FirstCell(*arm);
+    lines.push_back((codecs.size() > 1 ? CodecText(cell.codec) + ", " : "") + GroupName(cell));
+  }
+  return lines;
 }
 
 // How many codecs an experiment has at one rate.
@@ -113,15 +126,9 @@ HtmlTable ArmTable(const ReportInput& input, const std::vector<const Arm*>& arms
   if (with_bits) table.header.emplace_back("bits a weight");
   for (const Arm* arm : arms) {
     const CellResults& cell = input.FirstCell(*arm);
-    if (!arm->ica && !arm->mean_kl) continue;
-    std::string kl = "-";
-    if (arm->mean_kl) {
-      kl = fmt::format("{} [{}, {}]", NumberText(arm->mean_kl->value),
-                       NumberText(arm->mean_kl->interval.low),
-                       NumberText(arm->mean_kl->interval.high));
-    }
+    if (!arm->ica && !arm->mean_kl && !arm->kl_not_finite) continue;
     table.rows.push_back({cell.label, fmt::format("{}", arm->cells.size()), RateText(arm->ica),
-                          RateText(arm->pia), kl});
+                          RateText(arm->pia), KlText(*arm)});
     if (!with_bits) continue;
     table.rows.back().push_back(cell.bits_per_weight ? fmt::format("{:.3f}", *cell.bits_per_weight)
                                                      : "-");
@@ -129,37 +136,28 @@ HtmlTable ArmTable(const ReportInput& input, const std::vector<const Arm*>& arms
   return table;
 }
 
-// A heat map of values by layer (rows) and a second number or name (columns).
-HtmlPage::Figure DrawMap(const std::map<int, std::map<double, double>>& values,
-                         const std::string& title, const std::string& x_label, bool log,
-                         const std::string& label) {
-  std::set<double> columns;
-  for (const auto& [layer, row] : values) {
-    for (const auto& [x, value] : row) columns.insert(x);
-  }
-  HeatMap map;
-  map.title = title;
-  map.x_label = x_label;
-  map.y_label = "layer";
-  map.log = log;
-  map.from_zero = log;  // accuracies differ little, and the scale says where it begins
-  map.themed = true;
-  for (const double x : columns) map.columns.push_back(fmt::format("{:g}", x));
-  for (const auto& [layer, row] : values) {
-    map.rows.push_back(fmt::format("{}", layer));
-    for (const double x : columns) {
-      const auto found = row.find(x);
-      map.values.push_back(found == row.end() ? NAN : found->second);
-    }
-  }
-  return {RenderSvg(map), label, columns.size() > 6};
-}
-
-struct LayerMaps {
-  std::map<int, std::map<double, double>> ica;  // layer, rate
-  std::map<int, std::map<double, double>> pia;
-  std::map<int, std::map<double, double>> kl;
+struct XAxis {
+  const char* label;
+  bool log;  // in the figure of divergence
 };
+
+// Divergence beside ICA, a line for each codec.
+void AddPair(SeriesSet* kl, SeriesSet* ica, const XAxis& x, const std::string& name,
+             HtmlPage* page) {
+  std::vector<HtmlPage::Figure> figures;
+  if (!kl->empty()) {
+    figures.push_back(
+        kl->Draw("Divergence", x.label, "mean KL (nats a token)", x.log, true,
+                 fmt::format("{}: divergence by {}, a line for each codec; {}", name, x.label,
+                             x.log ? "both axes logarithmic" : "logarithmic")));
+  }
+  if (!ica->empty()) {
+    figures.push_back(
+        ica->Draw("ICA", x.label, "share of items", false, false,
+                  fmt::format("{}: ICA by {}, a line for each codec", name, x.label)));
+  }
+  page->Figures(figures);
+}
 
 }  // namespace
 
@@ -169,21 +167,21 @@ void AddRates(const ReportInput& input, HtmlPage* page) {
   for (size_t e = 0; e < input.results.experiments.size(); ++e) {
     const ExperimentResults& experiment = input.Experiment(e);
     if (experiment.compare == Contrast::kCodecs || experiment.compare == Contrast::kNull) continue;
-    if (RatesOf(input, e).size() < 2 || GroupsOf(input, e).size() > kMostGroups) continue;
+    const std::vector<const Arm*> arms = ArmsByRate(input, e);
+    const std::vector<std::string> lines = LinesOf(input, arms);
+    if (CountRates(input, arms) < 2) continue;
+    if (std::set<std::string>(lines.begin(), lines.end()).size() > kMostGroups) continue;
     SeriesSet ica;
     SeriesSet pia;
-    const std::vector<const Arm*> arms = input.ArmsOf(e);
     std::set<std::string> started;
-    for (const Arm* arm : arms) {
-      const CellResults& cell = input.FirstCell(*arm);
-      if (!cell.rate) continue;
-      const std::string group = GroupName(cell);
-      if (started.insert(group).second) {  // each line starts at the unperturbed model
-        ica.Add(group, 0, CellRate(input.Baseline(*arm), RateKind::kIca, &experiment.items));
-        pia.Add(group, 0, CellRate(input.Baseline(*arm), RateKind::kPia, &experiment.items));
+    for (size_t a = 0; a < arms.size(); ++a) {
+      const Arm& arm = *arms[a];
+      if (started.insert(lines[a]).second) {  // each line starts at the unperturbed model
+        ica.Add(lines[a], 0, CellRate(input.Baseline(arm), RateKind::kIca, &experiment.items));
+        pia.Add(lines[a], 0, CellRate(input.Baseline(arm), RateKind::kPia, &experiment.items));
       }
-      ica.Add(group, *cell.rate, arm->ica);
-      pia.Add(group, *cell.rate, arm->pia);
+      ica.Add(lines[a], *input.FirstCell(arm).rate, arm.ica);
+      pia.Add(lines[a], *input.FirstCell(arm).rate, arm.pia);
     }
     if (ica.empty()) continue;
     if (first) {
@@ -193,118 +191,79 @@ void AddRates(const ReportInput& input, HtmlPage* page) {
           "seeds. Lines that coincide are drawn side by side.");
       first = false;
     }
-    page->Subheading(fmt::format("{}: {}", experiment.name, experiment.about));
+    page->Subheading(TitleOf(input, e));
     page->Figures({ica.Draw("ICA", "rate", "share of items", false, false,
                             experiment.name + ": ICA by rate, a line for each group"),
                    pia.Draw("PIA", "rate", "share of items", false, false,
                             experiment.name + ": PIA by rate, a line for each group")});
-    page->Table(ArmTable(input, arms));
-  }
-}
-
-void AddMaps(const ReportInput& input, HtmlPage* page) {
-  std::map<std::string, LayerMaps> by_codec;
-  std::map<std::string, std::map<int, std::map<double, double>>> experts;  // by codec and rate
-  for (const Arm& arm : input.analysis.arms) {
-    const CellResults& cell = input.FirstCell(arm);
-    const auto layer = SingleNumber(cell.layers);
-    if (!layer || !cell.rate) continue;
-    if (cell.experts == "all") {
-      LayerMaps& maps = by_codec[cell.codec];
-      if (arm.ica) maps.ica[*layer][*cell.rate] = arm.ica->value;
-      if (arm.pia) maps.pia[*layer][*cell.rate] = arm.pia->value;
-      if (arm.mean_kl) maps.kl[*layer][*cell.rate] = arm.mean_kl->value;
-    } else if (const auto expert = SingleNumber(cell.experts); expert && arm.mean_kl) {
-      experts[fmt::format("{}, rate {:g}", CodecText(cell.codec), *cell.rate)][*layer][*expert] =
-          arm.mean_kl->value;
-    }
-  }
-  // One row is no map.
-  std::erase_if(by_codec, [](const auto& entry) {
-    return entry.second.kl.size() < 3 && entry.second.ica.size() < 3;
-  });
-  std::erase_if(experts, [](const auto& entry) { return entry.second.size() < 3; });
-  if (by_codec.empty() && experts.empty()) return;
-  page->Section("layers", "Layers by rate");
-  page->Paragraph("All experts of one layer perturbed; means over seeds. Dark is high.");
-  for (const auto& [codec, maps] : by_codec) {
-    const std::string name = CodecText(codec);
-    std::vector<HtmlPage::Figure> figures;
-    if (maps.ica.size() >= 3) {
-      figures.push_back(
-          DrawMap(maps.ica, "ICA, " + name, "rate", false, name + ": ICA by layer and rate"));
-      figures.push_back(
-          DrawMap(maps.pia, "PIA, " + name, "rate", false, name + ": PIA by layer and rate"));
-    }
-    if (maps.kl.size() >= 3) {
-      figures.push_back(DrawMap(maps.kl, "mean KL, " + name, "rate", true,
-                                name + ": divergence by layer and rate, logarithmic colours"));
-    }
-    page->Figures(figures);
-  }
-  for (const auto& [name, map] : experts) {
-    page->Figures({DrawMap(map, "mean KL of single experts, " + name, "expert", true,
-                           name + ": divergence with one expert perturbed, logarithmic colours")});
+    page->Table(ArmTable(input, input.ArmsOf(e)));
   }
 }
 
 void AddCodecs(const ReportInput& input, HtmlPage* page) {
-  SeriesSet kl;
-  SeriesSet ica;
-  std::vector<const Arm*> shown;
+  ArmGroups groups;  // by layers and experts
   for (const Arm& arm : input.analysis.arms) {
     const CellResults& cell = input.FirstCell(arm);
     if (input.Experiment(arm.experiment).compare != Contrast::kCodecs) continue;
-    if (!cell.rate || CodecsAt(input, arm.experiment, *cell.rate) < 2) continue;
-    kl.Add(CodecText(cell.codec), *cell.rate, arm.mean_kl);
-    ica.Add(CodecText(cell.codec), *cell.rate, arm.ica);
-    shown.push_back(&arm);
+    if (!cell.rate || !cell.has_one_spec()) continue;
+    if (CodecsAt(input, arm.experiment, *cell.rate) < 2) continue;
+    AddTo(&groups, input, GroupName(cell), arm);
   }
-  if (kl.empty()) return;
-  page->Section("codecs", "Noise and codecs at the same bound");
-  page->Paragraph(
-      "Does noise predict a real codec? e is the bound. N(0, e) has the bound as its standard "
-      "deviation and breaks it in 32 % of weights; a codec's error lies within it, with about a "
-      "third of that mean square, as that of U(-e, e).");
-  std::vector<HtmlPage::Figure> figures = {
-      kl.Draw("Divergence", "rate", "mean KL (nats a token)", true, true,
-              "Divergence by rate, a line for each codec; both axes logarithmic")};
-  if (!ica.empty()) {
-    figures.push_back(ica.Draw("ICA", "rate", "share of items", false, false,
-                               "ICA by rate, a line for each codec"));
+  bool first = true;
+  for (const auto& [key, set] : groups) {
+    SeriesSet kl;
+    SeriesSet ica;
+    for (const Arm* arm : set.arms()) {
+      const CellResults& cell = input.FirstCell(*arm);
+      kl.Add(CodecText(cell.codec), *cell.rate, arm->mean_kl);
+      ica.Add(CodecText(cell.codec), *cell.rate, arm->ica);
+    }
+    if (kl.empty() && ica.empty()) continue;
+    if (first) {
+      page->Section("codecs", "Noise and codecs at the same bound");
+      page->Paragraph(
+          "Does noise predict a real codec? e is the bound. N(0, e) has the bound as its standard "
+          "deviation and breaks it in 32 % of weights; a codec's error lies within it, with about "
+          "a third of that mean square, as that of U(-e, e).");
+      first = false;
+    }
+    const std::string name = HeadingOf(input, key);
+    page->Subheading(name);
+    AddPair(&kl, &ica, {"rate", true}, name, page);
+    page->Table(ArmTable(input, set.arms()));
   }
-  page->Figures(figures);
-  page->Table(ArmTable(input, shown));
 }
 
 void AddBytes(const ReportInput& input, HtmlPage* page) {
-  SeriesSet kl;
-  SeriesSet ica;
-  std::vector<const Arm*> shown;
-  std::set<std::string> labels;
+  ArmGroups groups;
   for (const Arm& arm : input.analysis.arms) {
     const CellResults& cell = input.FirstCell(arm);
     if (cell.layers != "all" || cell.experts != "all" || !cell.bits_per_weight) continue;
     if (input.Experiment(arm.experiment).compare == Contrast::kNull) continue;
-    if (!labels.insert(cell.label).second) continue;
-    const bool rtn = cell.codec.starts_with("rtn");
-    const std::string name = rtn ? "rtn (groups of 32)" : cell.codec;
-    kl.Add(name, *cell.bits_per_weight, arm.mean_kl);
-    ica.Add(name, *cell.bits_per_weight, arm.ica);
-    shown.push_back(&arm);
+    if (cell.has_one_spec()) AddTo(&groups, input, "all layers", arm);
   }
-  if (kl.empty()) return;
-  page->Section("bytes", "Error-bounded and quantized at the same bytes");
-  page->Paragraph("All experts of all layers coded; every byte that decoding needs is counted.");
-  std::vector<HtmlPage::Figure> figures = {
-      kl.Draw("Divergence", "bits a weight", "mean KL (nats a token)", false, true,
-              "Divergence by bits a weight, a line for each codec; logarithmic")};
-  if (!ica.empty()) {
-    figures.push_back(ica.Draw("ICA", "bits a weight", "share of items", false, false,
-                               "ICA by bits a weight, a line for each codec"));
+  bool first = true;
+  for (const auto& [key, set] : groups) {
+    SeriesSet kl;
+    SeriesSet ica;
+    for (const Arm* arm : set.arms()) {
+      const CellResults& cell = input.FirstCell(*arm);
+      const std::string name = cell.codec.starts_with("rtn") ? "rtn (groups of 32)" : cell.codec;
+      kl.Add(name, *cell.bits_per_weight, arm->mean_kl);
+      ica.Add(name, *cell.bits_per_weight, arm->ica);
+    }
+    if (kl.empty() && ica.empty()) continue;
+    if (first) {
+      page->Section("bytes", "Error-bounded and quantized at the same bytes");
+      page->Paragraph(
+          "All experts of all layers coded; every byte that decoding needs is counted.");
+      first = false;
+    }
+    const std::string name = HeadingOf(input, key);
+    if (groups.size() > 1) page->Subheading(name);
+    AddPair(&kl, &ica, {"bits a weight", false}, name, page);
+    page->Table(ArmTable(input, set.arms()));
   }
-  page->Figures(figures);
-  page->Table(ArmTable(input, shown));
 }
 
 }  // namespace ebb

@@ -1,4 +1,4 @@
-// What a study's page says first, and what its sections share.
+// What a study's page says first, and its last section: the contrasts.
 #include <algorithm>
 #include <cmath>
 
@@ -6,8 +6,6 @@
 
 namespace ebb {
 namespace {
-
-constexpr double kLevel = 0.05;
 
 std::string MeasureText(Measure measure) {
   switch (measure) {
@@ -21,10 +19,24 @@ std::string MeasureText(Measure measure) {
   return "";
 }
 
-size_t CountUnfinished(const ReportInput& input) {
-  return static_cast<size_t>(
-      std::count_if(input.analysis.arms.begin(), input.analysis.arms.end(),
-                    [](const Arm& arm) { return !arm.ica && !arm.mean_kl; }));
+void AddUnfinished(const ReportInput& input, HtmlPage* page) {
+  const auto count = [&](bool Arm::*what) {
+    return std::count_if(input.analysis.arms.begin(), input.analysis.arms.end(),
+                         [what](const Arm& arm) { return arm.*what; });
+  };
+  const auto answers = count(&Arm::lacks_answers);
+  const auto kl = count(&Arm::lacks_kl);
+  if (answers + kl > 0) {
+    page->Note(fmt::format(
+        "The study is not finished: of {} arms {} lack answers and {} lack divergences. What is "
+        "not measured on all items is left out below.",
+        input.analysis.arms.size(), answers, kl));
+  }
+  if (const auto broken = count(&Arm::kl_not_finite); broken > 0) {
+    page->Note(fmt::format(
+        "The divergence of {} arms is not finite on some item, so that they have no mean.",
+        broken));
+  }
 }
 
 void AddBaselines(const ReportInput& input, HtmlPage* page) {
@@ -35,152 +47,197 @@ void AddBaselines(const ReportInput& input, HtmlPage* page) {
   for (size_t d = 0; d < input.results.data.size(); ++d) {
     const DataResults& data = input.results.data[d];
     const CellResults& cell = input.results.cells[input.results.baselines[d]];
-    table.rows.push_back({data.name, data.task, fmt::format("{}", data.items),
+    const auto answered = std::count(cell.has_answer.begin(), cell.has_answer.end(), uint8_t{1});
+    table.rows.push_back({data.name, data.task,
+                          answered == data.items ? fmt::format("{}", data.items)
+                                                 : fmt::format("{} of {}", answered, data.items),
                           RateText(CellRate(cell, RateKind::kIca)),
                           RateText(CellRate(cell, RateKind::kPia))});
   }
   page->Table(table);
 }
 
-// The checks that must come out null: one box that says whether they did.
+// Comparisons that must find nothing: whether they did.
 void AddChecks(const ReportInput& input, HtmlPage* page) {
-  if (input.analysis.checks.empty()) return;
+  const CheckCounts counts = input.analysis.CountChecks();
   std::vector<std::string> failed;
   int64_t items = 0;
   for (const NullCheck& check : input.analysis.checks) {
-    items += check.items;
-    if (check.ok()) continue;
+    if (check.complete) items += check.items;
+    if (!check.changed()) continue;
     failed.push_back(fmt::format("{}, seed {}: {} answers and {} divergences of {} items changed",
                                  check.label, check.seed, check.changed_answers, check.changed_kl,
                                  check.items));
   }
-  if (failed.empty()) {
-    page->Paragraph(fmt::format(
-        "Null checks: {} of {} came out null, to the bit, on {} items. The machinery adds no error "
-        "of its own.",
-        input.analysis.checks.size(), input.analysis.checks.size(), items));
-    return;
+  for (const ContrastRow& row : input.analysis.contrasts) {
+    if (row.kind != "seeds" || !row.differs()) continue;
+    failed.push_back(
+        fmt::format("{}: {} of half of the seeds differs from that of the others by "
+                    "{} (adjusted p {})",
+                    row.first, MeasureText(row.measure), NumberText(row.contrast.difference.value),
+                    PValueText(row.p_adjusted)));
   }
-  page->Note("Null checks that failed: every figure below is in doubt.");
-  page->List(failed);
+  if (!failed.empty()) {
+    page->Note("Checks that had to find nothing found something: every figure below is in doubt.");
+    page->List(failed);
+  }
+  if (counts.null_checks > 0) {
+    std::string text = fmt::format("Null checks: {} of {} came out null, to the bit, on {} items.",
+                                   counts.null_checks - counts.changed - counts.unfinished,
+                                   counts.null_checks, items);
+    if (counts.unfinished > 0) text += fmt::format(" {} are not measured yet.", counts.unfinished);
+    if (counts.changed + counts.unfinished == 0) text += " The machinery adds no error of its own.";
+    page->Paragraph(text);
+  }
+  if (counts.seed_contrasts > 0) {
+    page->Paragraph(
+        fmt::format("Noise of half of the seeds against that of the others: {} of {} comparisons "
+                    "find no difference{}",
+                    counts.seed_contrasts - counts.seeds_differ, counts.seed_contrasts,
+                    counts.seeds_differ == 0 ? ", as they must." : "."));
+  }
 }
 
-// Of the accuracies' contrasts of an experiment: what differs, and how little could be seen.
-void AddFindings(const ReportInput& input, HtmlPage* page) {
+// "layer 6 at rel:0.8": what a contrast's arm is called beside the other.
+std::string SideName(const ReportInput& input, const ContrastRow& row, bool first) {
+  if (!first && !row.second_arm) return "baseline";
+  const CellResults& cell =
+      input.FirstCell(input.analysis.arms[first ? row.first_arm : *row.second_arm]);
+  return row.kind == "layers" ? LayersText(cell) : cell.label;
+}
+
+bool FirstIsHigher(const ContrastRow& row) { return row.contrast.difference.value > 0; }
+
+// The pairs of one measure that differ, the higher one first; at most a few.
+std::string NamePairs(const ReportInput& input, const std::vector<const ContrastRow*>& rows) {
+  constexpr size_t kNamed = 6;
+  std::string text;
+  for (size_t r = 0; r < std::min(kNamed, rows.size()); ++r) {
+    const ContrastRow& row = *rows[r];
+    const bool first = FirstIsHigher(row);
+    text += fmt::format("{}{} above {}", r == 0 ? "" : "; ", SideName(input, row, first),
+                        SideName(input, row, !first));
+    const CellResults& cell = input.FirstCell(input.analysis.arms[row.first_arm]);
+    if (row.kind == "layers") text += " at " + cell.bound;
+  }
+  if (rows.size() > kNamed) text += fmt::format("; and {} more", rows.size() - kNamed);
+  return text;
+}
+
+// "0.004 to 0.011": how small a difference would have shown; empty where none would.
+std::string DetectableText(const std::vector<const ContrastRow*>& unseen) {
+  double least = unseen.front()->detectable_adjusted;
+  double most = least;
+  for (const ContrastRow* row : unseen) {
+    least = std::min(least, row->detectable_adjusted);
+    most = std::max(most, row->detectable_adjusted);
+  }
+  const bool kl = unseen.front()->measure == Measure::kKl;
+  if (!std::isfinite(most) || (!kl && least >= 1)) return "";
+  const auto number = [&](double v) { return kl ? NumberText(v) : fmt::format("{:.3f}", v); };
+  return number(least) == number(most) ? number(least)
+                                       : fmt::format("{} to {}", number(least), number(most));
+}
+
+std::string UnseenVerdict(const ContrastRow& row) {
+  const bool kl = row.measure == Measure::kKl;
+  const double drop = row.detectable_adjusted;
+  if (!std::isfinite(drop) || (!kl && drop >= 1)) {
+    return "no effect seen (these items could not have shown any)";
+  }
+  return fmt::format("no effect seen (a {} of {} would have shown)",
+                     row.kind == "baseline" ? "drop" : "difference",
+                     kl ? NumberText(drop) : fmt::format("{:.3f}", drop));
+}
+
+// "1 of 12 fell; no effect seen in the other 11, where a drop of 0.008 would have shown": of one
+// measure of an experiment's contrasts of one kind.
+std::string FindingText(const ReportInput& input, const std::string& kind,
+                        const std::vector<const ContrastRow*>& rows) {
+  const bool is_baseline = kind == "baseline";
+  std::vector<const ContrastRow*> found;
+  std::vector<const ContrastRow*> unseen;
+  for (const ContrastRow* row : rows) (row->differs() ? found : unseen).push_back(row);
+  const auto rose = static_cast<size_t>(std::count_if(
+      found.begin(), found.end(), [](const ContrastRow* row) { return FirstIsHigher(*row); }));
+  std::string text;
+  if (!found.empty() && is_baseline) {
+    text = fmt::format("{} of {} fell", found.size() - rose, rows.size());
+    if (rose > 0) text += fmt::format(", {} rose", rose);
+  } else if (!found.empty()) {
+    text = fmt::format("{} of {} {} ({})", found.size(), rows.size(),
+                       found.size() == 1 ? "differs" : "differ", NamePairs(input, found));
+  }
+  if (unseen.empty()) return text;
+  text += found.empty() ? fmt::format("no effect seen in {}", rows.size())
+                        : fmt::format("; no effect seen in the other {}", unseen.size());
+  const std::string sizes = DetectableText(unseen);
+  if (sizes.empty()) return text + ", and these items could not have shown any";
+  return text + fmt::format(", where a {} of {} would have shown",
+                            is_baseline ? "drop" : "difference", sizes);
+}
+
+// What an experiment's contrasts of one kind say; measures that say the same say it together.
+std::string FindingsText(const ReportInput& input, const std::string& kind, size_t experiment) {
+  std::vector<std::pair<std::string, std::string>> parts;  // measures, what they say
+  for (const Measure measure : {Measure::kIca, Measure::kPia, Measure::kKl}) {
+    std::vector<const ContrastRow*> rows;
+    for (const ContrastRow& row : input.analysis.contrasts) {
+      if (row.experiment != experiment || row.kind != kind || row.measure != measure) continue;
+      rows.push_back(&row);
+    }
+    if (rows.empty()) continue;
+    const std::string text = FindingText(input, kind, rows);
+    if (!parts.empty() && parts.back().second == text) {
+      parts.back().first += " and " + MeasureText(measure);
+    } else {
+      parts.emplace_back(MeasureText(measure), text);
+    }
+  }
+  std::string all;
+  for (const auto& [measures, text] : parts) all += fmt::format(" {}: {}.", measures, text);
+  return all;
+}
+
+void AddFindingsOf(const ReportInput& input, const char* kind, const char* heading,
+                   HtmlPage* page) {
   std::vector<std::string> entries;
   for (size_t e = 0; e < input.results.experiments.size(); ++e) {
-    size_t tests = 0;
-    size_t fell = 0;
-    size_t rose = 0;
-    double least = 1;
-    double most = 0;
-    for (const ContrastRow& row : input.analysis.contrasts) {
-      if (row.experiment != e || row.measure == Measure::kKl) continue;
-      ++tests;
-      const double difference = row.contrast.difference.value;
-      if (row.p_adjusted < kLevel) {
-        ++(difference < 0 ? fell : rose);
-      } else {
-        least = std::min(least, row.contrast.detectable);
-        most = std::max(most, row.contrast.detectable);
-      }
-    }
-    if (tests == 0) continue;
-    const ExperimentResults& experiment = input.results.experiments[e];
-    std::string text = fmt::format("{} ({}): of {} comparisons of ICA and PIA {} fell, {} rose",
-                                   experiment.name, experiment.about, tests, fell, rose);
-    const size_t rest = tests - fell - rose;
-    if (rest > 0) {
-      const std::string drops = fmt::format("{:.3f}", least) == fmt::format("{:.3f}", most)
-                                    ? fmt::format("{:.3f}", least)
-                                    : fmt::format("{:.3f} to {:.3f}", least, most);
-      text +=
-          fmt::format("; no effect seen in {}, where a drop of {} would have shown", rest, drops);
-    }
-    entries.push_back(text + ".");
+    const std::string text = FindingsText(input, kind, e);
+    if (text.empty()) continue;
+    const std::string title = TitleOf(input, e);
+    const bool ends = title.ends_with('?') || title.ends_with('.') || title.ends_with('!');
+    entries.push_back(title + (ends ? "" : ".") + text);
   }
   if (entries.empty()) return;
-  page->Subheading("What differs after correction for many tests");
+  page->Subheading(heading);
   page->List(entries);
+}
+
+void AddFindings(const ReportInput& input, HtmlPage* page) {
+  AddFindingsOf(input, "baseline", "Against the unperturbed model, after correction for many tests",
+                page);
+  AddFindingsOf(input, "layers", "Between layers, after correction", page);
+  AddFindingsOf(input, "codecs", "Codecs against the first of their experiment, after correction",
+                page);
 }
 
 }  // namespace
 
-std::vector<const Arm*> ReportInput::ArmsOf(size_t experiment) const {
-  std::vector<const Arm*> arms;
-  for (const Arm& arm : analysis.arms) {
-    if (arm.experiment == experiment) arms.push_back(&arm);
-  }
-  return arms;
-}
-
-std::string NumberText(double value) {
-  if (!std::isfinite(value)) return "-";
-  if (value != 0 && std::abs(value) < 1e-3) return fmt::format("{:.2e}", value);
-  return fmt::format("{:.4g}", value);
-}
-
-std::string RateText(const std::optional<Estimate>& estimate) {
-  if (!estimate) return "-";
-  if (!std::isfinite(estimate->interval.low)) {
-    return fmt::format("{:.3f} [n/a, n/a]", estimate->value);
-  }
-  return fmt::format("{:.3f} [{:.3f}, {:.3f}]", estimate->value, estimate->interval.low,
-                     estimate->interval.high);
-}
-
-std::string PValueText(double p) { return p < 0.001 ? "< 0.001" : fmt::format("{:.3f}", p); }
-
-std::string CodecText(const std::string& codec) {
-  if (codec == "noise:normal") return "N(0, e)";
-  if (codec == "noise:uniform") return "U(-e, e)";
-  return codec;
-}
-
-std::string GroupName(const CellResults& cell) {
-  std::string name = cell.layers == "all"        ? "all layers"
-                     : SingleNumber(cell.layers) ? "layer " + cell.layers
-                                                 : "layers " + cell.layers;
-  if (SingleNumber(cell.experts)) {
-    name += ", expert " + cell.experts;
-  } else if (cell.experts != "all") {
-    name += ", " + cell.experts;
-  }
-  return name;
-}
-
-std::optional<int> SingleNumber(const std::string& text) {
-  const bool digits =
-      !text.empty() && text.size() < 7 &&
-      std::all_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
-  if (!digits) return std::nullopt;
-  return std::stoi(text);
-}
-
-std::string Verdict(const ContrastRow& row) {
-  if (row.p_adjusted < kLevel) return row.contrast.difference.value < 0 ? "fell" : "rose";
-  if (row.measure == Measure::kKl) return "no effect seen";
-  return fmt::format("no effect seen (a drop of {:.3f} would have shown)", row.contrast.detectable);
-}
-
-std::optional<Estimate> CellRate(const CellResults& cell, RateKind kind,
-                                 const std::vector<int64_t>* items) {
-  int64_t answers = 0;
-  int64_t hits = 0;
-  const std::vector<uint8_t>& verdicts = kind == RateKind::kIca ? cell.ica : cell.pia;
-  const auto count = [&](size_t i) {
-    if (i >= cell.has_answer.size() || cell.has_answer[i] == 0) return;
-    ++answers;
-    hits += verdicts[i];
-  };
-  if (items != nullptr) {
-    for (const int64_t i : *items) count(static_cast<size_t>(i));
-  } else {
-    for (size_t i = 0; i < cell.has_answer.size(); ++i) count(i);
-  }
-  const auto estimate = WilsonInterval(hits, answers);
-  if (!estimate) return std::nullopt;
-  return *estimate;
+std::string Verdict(const ReportInput& input, const ContrastRow& row) {
+  const bool is_baseline = row.kind == "baseline";
+  const bool higher = FirstIsHigher(row);
+  if (!row.differs()) return UnseenVerdict(row);
+  std::string verdict = is_baseline            ? (higher ? "rose" : "fell")
+                        : row.kind == "layers" ? SideName(input, row, higher) + " is higher"
+                        : row.kind == "seeds"  ? "differs, and must not"
+                        : higher               ? "the first is higher"
+                                               : "the second is higher";
+  // The test is of the mean: few items that change much outweigh many that change little.
+  const int64_t most = row.contrast.rose - row.contrast.fell;
+  if (most > 0 && !higher) verdict += ", though more items rose than fell";
+  if (most < 0 && higher) verdict += ", though more items fell than rose";
+  return verdict;
 }
 
 void AddSummary(const ReportInput& input, HtmlPage* page) {
@@ -192,56 +249,60 @@ void AddSummary(const ReportInput& input, HtmlPage* page) {
                   "unperturbed model's, in "
                   "nats a token. Rate: the bound over the mean magnitude of an expert's weights.",
                   input.results.cells.size(), input.results.experiments.size()));
-  if (const size_t unfinished = CountUnfinished(input); unfinished > 0) {
-    page->Note(
-        fmt::format("The study is not finished: {} of {} arms have no figures yet and are "
-                    "left out.",
-                    unfinished, input.analysis.arms.size()));
-  }
+  AddUnfinished(input, page);
   AddBaselines(input, page);
   AddChecks(input, page);
   AddFindings(input, page);
+}
+
+static void AddContrastTable(const ReportInput& input, size_t experiment, HtmlPage* page) {
+  HtmlTable table;
+  table.header = {"kind", "first", "against", "measure",    "difference", "rose",
+                  "fell", "test",  "p",       "adjusted p", "detectable", "verdict"};
+  table.csv = "contrasts.csv";
+  for (const ContrastRow& row : input.analysis.contrasts) {
+    if (row.experiment != experiment) continue;
+    const PairedContrast& contrast = row.contrast;
+    const bool kl = row.measure == Measure::kKl;
+    const auto number = [&](double v) {
+      return kl || !std::isfinite(v) ? NumberText(v) : fmt::format("{:+.3f}", v);
+    };
+    const Estimate& difference = contrast.difference;
+    const double detectable = row.detectable_adjusted;
+    table.rows.push_back(
+        {row.kind, row.first, row.second, MeasureText(row.measure),
+         fmt::format("{} [{}, {}]", number(difference.value), number(difference.interval.low),
+                     number(difference.interval.high)),
+         fmt::format("{}", contrast.rose), fmt::format("{}", contrast.fell),
+         std::string(ContrastTestName(contrast.test)), PValueText(contrast.p_value),
+         fmt::format("{} ({})", PValueText(row.p_adjusted), row.method),
+         kl ? NumberText(detectable) : fmt::format("{:.3f}", detectable), Verdict(input, row)});
+  }
+  if (table.rows.empty()) return;
+  const ExperimentResults& of = input.Experiment(experiment);
+  table.caption = of.about;
+  page->BeginDetails(fmt::format("{}: {} comparisons",
+                                 WithScope(input, of.name, ScopeOf(input, experiment)),
+                                 table.rows.size()));
+  page->Table(table);
+  page->EndDetails();
 }
 
 void AddContrasts(const ReportInput& input, HtmlPage* page) {
   if (input.analysis.contrasts.empty()) return;
   page->Section("contrasts", "Contrasts");
   page->Paragraph(
-      "Every comparison is paired by item. Intervals: 95 %, bootstrap over items and seeds. "
-      "p-values: exact, two-sided; "
-      "adjusted within an experiment by Holm (planned contrasts) or Benjamini and Hochberg (maps). "
-      "Detectable: the smallest difference that these items would have shown with a power of 0.8.");
-  for (size_t e = 0; e < input.results.experiments.size(); ++e) {
-    HtmlTable table;
-    table.header = {"first", "against", "measure",    "difference", "rose",
-                    "fell",  "p",       "adjusted p", "detectable", "verdict"};
-    table.csv = "contrasts.csv";
-    for (const ContrastRow& row : input.analysis.contrasts) {
-      if (row.experiment != e) continue;
-      const PairedContrast& contrast = row.contrast;
-      const bool kl = row.measure == Measure::kKl;
-      const auto number = [&](double v) {
-        return kl || !std::isfinite(v) ? NumberText(v) : fmt::format("{:+.3f}", v);
-      };
-      const Estimate& difference = contrast.difference;
-      table.rows.push_back(
-          {row.first, row.second, MeasureText(row.measure),
-           fmt::format("{} [{}, {}]", number(difference.value), number(difference.interval.low),
-                       number(difference.interval.high)),
-           fmt::format("{}", contrast.rose), fmt::format("{}", contrast.fell),
-           PValueText(contrast.p_value),
-           fmt::format("{} ({})", PValueText(row.p_adjusted), row.method),
-           kl || !std::isfinite(contrast.detectable) ? NumberText(contrast.detectable)
-                                                     : fmt::format("{:.3f}", contrast.detectable),
-           Verdict(row)});
-    }
-    if (table.rows.empty()) continue;
-    const ExperimentResults& experiment = input.results.experiments[e];
-    table.caption = experiment.about;
-    page->BeginDetails(fmt::format("{}: {} comparisons", experiment.name, table.rows.size()));
-    page->Table(table);
-    page->EndDetails();
-  }
+      "Every comparison is paired by item. Where an arm has several seeds, p-values (two-sided) "
+      "and "
+      "95 % intervals are Student's t with items and seeds both counted as samples; a cell of one "
+      "draw against the unperturbed model or another one has McNemar's exact test or, of "
+      "divergence, flipped signs, and speaks of this one draw. Adjusted within an experiment by "
+      "Holm (planned contrasts) or Benjamini and Hochberg (maps). Rose, fell: items whose mean "
+      "over "
+      "seeds is higher, lower. Detectable: the smallest difference that would have shown with a "
+      "power of 0.8 even as the only one of its experiment, at 0.05 over the number of "
+      "comparisons.");
+  for (size_t e = 0; e < input.results.experiments.size(); ++e) AddContrastTable(input, e, page);
 }
 
 }  // namespace ebb

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,17 @@
 #include "study/study_file.h"
 
 namespace ebb {
+
+// What a cell's model did inside one layer, by item of those that divergence is measured on. Sums
+// over an item's scored positions; NaN: not finite, or the layer has no router.
+struct InsideItems {
+  int64_t layer = 0;
+  std::vector<uint8_t> has;
+  std::vector<double> tokens;
+  std::vector<double> drift;
+  std::vector<double> flips;
+  std::vector<double> carried;
+};
 
 // What a cell gave, by item; where it was not measured, `has_..` is 0.
 struct CellResults {
@@ -26,6 +38,10 @@ struct CellResults {
   std::string layers;
   std::string experts;
   int64_t seed = 0;
+  // What it is measured for, by some experiment.
+  bool measures_accuracy = false;
+  bool measures_kl = false;
+  bool measures_inside = false;
   // Over all specifications: bits a weight of what was coded, error over the mean magnitude.
   std::optional<double> bits_per_weight;
   std::optional<int64_t> coded_bytes;
@@ -45,6 +61,11 @@ struct CellResults {
   std::vector<double> agreements;
   std::vector<double> sum_nll;
   std::vector<std::vector<float>> token_kl;
+  std::vector<InsideItems> inside;  // rising
+
+  // Its fields (codec, bound, layers, ..) say all of it; of several specifications they are those
+  // of the first.
+  bool has_one_spec() const { return label.find(" | ") == std::string::npos; }
 };
 
 struct ExperimentMember {
@@ -58,7 +79,8 @@ struct ExperimentResults {
   std::string about;
   int64_t data = 0;
   Contrast compare = Contrast::kBaseline;
-  std::vector<int64_t> items;  // that its filter accepts, rising
+  std::string where;           // its filter; empty: none
+  std::vector<int64_t> items;  // that the filter accepts, rising
   std::vector<ExperimentMember> members;
 };
 
@@ -76,15 +98,18 @@ struct RouterLayer {
   std::vector<int64_t> counts;  // by expert
 };
 
-// A cell's means over scored positions in one layer. Layers without a router have only the drift.
-struct InsideMeans {
-  size_t cell = 0;
-  int64_t layer = 0;
-  int64_t tokens = 0;
-  double drift = 0;
-  std::optional<double> flips;
-  std::optional<double> carried;
+// Of one layer, over items and cells.
+struct InsideTotals {
+  int64_t items = 0;  // of all cells together
+  double tokens = 0;
+  double drift = 0;  // sums; NaN if one of them is, for the rest would look too mild
+  double flips = 0;
+  double carried = 0;
 };
+
+// Adds a cell's layers, on those of `items` that are measured.
+void AddInsideTotals(const CellResults& cell, std::span<const int64_t> items,
+                     std::map<int64_t, InsideTotals>* totals);
 
 struct StudyResults {
   std::map<std::string, std::string> facts;  // the table "study"
@@ -93,9 +118,10 @@ struct StudyResults {
   std::vector<size_t> baselines;  // by data set
   std::vector<ExperimentResults> experiments;
   std::vector<RouterLayer> router;
-  std::vector<InsideMeans> inside;
 };
 
+// As it stands at one moment, even while `run` writes. Rows that contradict each other are
+// kCorrupt, and named: what this returns can be used without further checks.
 [[nodiscard]] Result<StudyResults> ReadStudyResults(SqlDatabase& database);
 
 }  // namespace ebb

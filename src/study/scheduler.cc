@@ -9,7 +9,7 @@ namespace ebb {
 namespace {
 
 constexpr size_t kItemsAUnit = 256;  // enough to fill batches, few enough to share a cell out
-constexpr uint64_t kReferenceBytes = uint64_t{1} << 30;
+constexpr int64_t kNoGroup = -1;
 
 // The column of a result row that says which item (or block) it belongs to.
 int64_t ItemOf(const ResultRow& row) { return std::get<int64_t>(row.values[1]); }
@@ -72,18 +72,74 @@ Status Scheduler::PlanCells() {
   EBB_TRY_ASSIGN(SqlTransaction transaction, SqlTransaction::Begin(store_.database()));
   for (size_t c = 0; c < inputs_.cells.cells.size(); ++c) EBB_TRY(PlanCell(c, selections));
   EBB_TRY(transaction.Commit());
-  // Where the unperturbed model's logits do not fit into memory, all cells are measured on some
-  // items before the next items.
-  for (size_t d = 0; d < inputs_.data.size(); ++d) {
-    if (KlMeter::ReferenceBytes(inputs_, d) <= kReferenceBytes) continue;
-    std::stable_sort(pending_.begin(), pending_.end(), [](const Unit& a, const Unit& b) {
-      if (a.kind != b.kind) return a.kind < b.kind;
-      return a.kind == UnitKind::kKl && a.items.front() < b.items.front();
-    });
-    break;
-  }
   cells_planned_ = true;
+  SplitByGroups();
   return {};
+}
+
+void Scheduler::FitReferences(uint64_t bytes) {
+  reference_bytes_ = bytes;
+  GroupItems();
+  if (cells_planned_) SplitByGroups();
+}
+
+// Items in order, as many in a group as fit.
+void Scheduler::GroupItems() {
+  groups_.clear();
+  uint64_t all = 0;
+  for (size_t d = 0; d < inputs_.data.size(); ++d) all += KlMeter::ReferenceBytes(inputs_, d);
+  if (all <= *reference_bytes_) return;
+  for (const StudyData& data : inputs_.data) {
+    std::vector<int64_t>& groups = groups_.emplace_back();
+    int64_t group = 0;
+    uint64_t held = 0;
+    for (int64_t i = 0; i < data.kl_items; ++i) {
+      const uint64_t bytes =
+          KlMeter::ReferenceBytes(data.texts[static_cast<size_t>(i)], inputs_.config);
+      if (bytes > *reference_bytes_) {
+        groups.push_back(kNoGroup);
+        continue;
+      }
+      if (held + bytes > *reference_bytes_) {
+        ++group;
+        held = 0;
+      }
+      held += bytes;
+      groups.push_back(group);
+    }
+  }
+}
+
+Scheduler::GroupKey Scheduler::GroupOf(const Unit& unit) const {
+  if (unit.kind != UnitKind::kKl || groups_.empty()) return std::nullopt;
+  const int64_t group =
+      groups_[static_cast<size_t>(unit.data)].at(static_cast<size_t>(unit.items.front()));
+  if (group == kNoGroup) return std::nullopt;
+  return std::make_pair(unit.data, group);
+}
+
+// Cuts units of divergence where one group ends and the next begins, and puts them in the order of
+// groups; what has no group comes last.
+void Scheduler::SplitByGroups() {
+  if (groups_.empty()) return;
+  std::deque<Unit> whole;
+  whole.swap(pending_);
+  for (Unit& unit : whole) {
+    if (unit.kind != UnitKind::kKl) {
+      pending_.push_back(std::move(unit));
+      continue;
+    }
+    const std::vector<int64_t>& groups = groups_[static_cast<size_t>(unit.data)];
+    std::map<int64_t, std::vector<int64_t>> items;
+    for (const int64_t i : unit.items) items[groups.at(static_cast<size_t>(i))].push_back(i);
+    for (auto& [group, of_group] : items) AddUnits(unit, std::move(of_group), kItemsAUnit);
+  }
+  std::stable_sort(pending_.begin(), pending_.end(), [&](const Unit& a, const Unit& b) {
+    const GroupKey key_a = GroupOf(a);
+    const GroupKey key_b = GroupOf(b);
+    if (key_a.has_value() != key_b.has_value()) return key_a.has_value();
+    return key_a < key_b;
+  });
 }
 
 Status Scheduler::PlanCell(size_t c, const std::vector<SelectionCounter>& selections) {
@@ -93,11 +149,12 @@ Status Scheduler::PlanCell(size_t c, const std::vector<SelectionCounter>& select
   unit.data = static_cast<int64_t>(cell.data);
   unit.cell = store_.cell_id(c);
   unit.inside = cell.inside;
+  CellWork& work = cells_[unit.cell];
   for (const InjectionSpec& spec : cell.specs) {
-    unit.specs.push_back(spec.text);
-    unit.experts.push_back(ChooseExperts(spec, inputs_.config, &selections[cell.data]));
+    work.specs.push_back(spec.text);
+    work.experts.push_back(ChooseExperts(spec, inputs_.config, &selections[cell.data]));
   }
-  EBB_TRY(store_.AddExperts(c, unit.experts));
+  EBB_TRY(store_.AddExperts(c, work.experts));
   if (cell.kl) {
     EBB_TRY_ASSIGN(std::vector<uint8_t> present,
                    store_.Present(ResultTable::kKl, unit.cell, static_cast<size_t>(data.kl_items)));
@@ -132,19 +189,44 @@ void Scheduler::AddUnits(Unit unit, std::vector<int64_t> items, size_t items_a_u
   }
 }
 
-// The cell that the worker has at hand, else one that no other has, else any.
+// First by groups of items, if there are any: that of the worker, else one that no other has, else
+// the first. Among units of one group by cells, likewise.
 std::deque<Unit>::iterator Scheduler::Choose(const WorkerId& worker) {
+  const auto in_group = [&](const GroupKey& group) {
+    return std::any_of(pending_.begin(), pending_.end(),
+                       [&](const Unit& unit) { return GroupOf(unit) == group; });
+  };
+  const auto last = last_group_.find(worker);
+  if (last != last_group_.end() && last->second && in_group(last->second)) {
+    return ChooseAmong(worker, last->second);
+  }
+  for (const Unit& unit : pending_) {
+    const GroupKey group = GroupOf(unit);
+    if (!group) break;  // those come last
+    if (std::none_of(last_group_.begin(), last_group_.end(),
+                     [&](const auto& entry) { return entry.second == group; })) {
+      return ChooseAmong(worker, group);
+    }
+  }
+  return ChooseAmong(worker, GroupOf(pending_.front()));
+}
+
+// There must be such a unit.
+std::deque<Unit>::iterator Scheduler::ChooseAmong(const WorkerId& worker, const GroupKey& group) {
+  const auto find = [&](const auto& accepts) {
+    return std::find_if(pending_.begin(), pending_.end(),
+                        [&](const Unit& unit) { return accepts(unit) && GroupOf(unit) == group; });
+  };
   const auto last = last_cell_.find(worker);
   if (last != last_cell_.end()) {
-    const auto same = std::find_if(pending_.begin(), pending_.end(),
-                                   [&](const Unit& unit) { return unit.cell == last->second; });
+    const auto same = find([&](const Unit& unit) { return unit.cell == last->second; });
     if (same != pending_.end()) return same;
   }
-  const auto free = std::find_if(pending_.begin(), pending_.end(), [&](const Unit& unit) {
+  const auto free = find([&](const Unit& unit) {
     return std::none_of(last_cell_.begin(), last_cell_.end(),
                         [&](const auto& entry) { return entry.second == unit.cell; });
   });
-  return free == pending_.end() ? pending_.begin() : free;
+  return free == pending_.end() ? find([](const Unit&) { return true; }) : free;
 }
 
 Result<std::optional<Unit>> Scheduler::Next(const WorkerId& worker) {
@@ -154,6 +236,11 @@ Result<std::optional<Unit>> Scheduler::Next(const WorkerId& worker) {
   Unit unit = std::move(*chosen);
   pending_.erase(chosen);
   last_cell_[worker] = unit.cell;
+  last_group_[worker] = GroupOf(unit);
+  if (unit.kind != UnitKind::kRouter) {
+    unit.specs = cells_[unit.cell].specs;
+    unit.experts = cells_[unit.cell].experts;
+  }
   running_[unit.id] = {unit, worker, std::set<int64_t>(unit.items.begin(), unit.items.end())};
   return std::optional<Unit>(std::move(unit));
 }
@@ -187,8 +274,11 @@ void Scheduler::Lost(int rank) {
     }
     running.unit.items.assign(running.left.begin(), running.left.end());
     running.unit.id = next_id_++;
+    running.unit.specs.clear();
+    running.unit.experts.clear();
     if (!running.unit.items.empty()) pending_.push_front(running.unit);
     last_cell_.erase(running.worker);
+    last_group_.erase(running.worker);
     it = running_.erase(it);
   }
 }

@@ -56,9 +56,25 @@ CREATE TABLE loss(run_id INTEGER NOT NULL, rank INTEGER NOT NULL, host TEXT NOT 
   reason TEXT NOT NULL);
 )sql";
 
-// The tables whose content follows from the study alone.
-inline constexpr std::array<std::string_view, 12> kComparedTables = {
-    "study",           "data", "item",   "router", "cell", "cell_expert", "error", "experiment",
-    "experiment_cell", "kl",   "inside", "answer"};
+// The tables whose content follows from the study alone. Of it, where model and data lie, and the
+// study file's text, may differ between studies that mean the same.
+struct ComparedTable {
+  std::string_view name;
+  std::string_view where = "";    // which rows
+  std::string_view ignored = "";  // a column
+};
+inline constexpr std::array<ComparedTable, 12> kComparedTables = {
+    {{"study", "WHERE key NOT IN ('config', 'model')"},
+     {"data", "", "file"},
+     {"item"},
+     {"router"},
+     {"cell"},
+     {"cell_expert"},
+     {"error"},
+     {"experiment"},
+     {"experiment_cell"},
+     {"kl"},
+     {"inside"},
+     {"answer"}}};
 
 }  // namespace ebb

@@ -1,7 +1,9 @@
 #include "study/sqlite.h"
 
 #include <sqlite3.h>
+#include <sys/stat.h>
 
+#include <cctype>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -78,6 +80,11 @@ std::span<const std::byte> SqlStatement::Bytes(int column) const {
 
 int SqlStatement::columns() const { return sqlite3_column_count(statement_); }
 
+std::string_view SqlStatement::Name(int column) const {
+  const char* name = sqlite3_column_name(statement_, column);
+  return name == nullptr ? "" : name;
+}
+
 SqlValue SqlStatement::Value(int column) const {
   switch (sqlite3_column_type(statement_, column)) {
     case SQLITE_INTEGER:
@@ -95,11 +102,43 @@ SqlValue SqlStatement::Value(int column) const {
   }
 }
 
+namespace {
+
+// A path as a URI of SQLite: what means something in a URI is escaped.
+std::string UriOf(const std::string& path, const char* parameters) {
+  std::string uri = "file:";
+  for (const char c : path) {
+    const bool plain = std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '/' || c == '.' ||
+                       c == '-' || c == '_';
+    uri += plain ? std::string(1, c) : fmt::format("%{:02X}", static_cast<unsigned char>(c));
+  }
+  return uri + "?" + parameters;
+}
+
+}  // namespace
+
 Result<std::unique_ptr<SqlDatabase>> SqlDatabase::Open(const std::string& path, Mode mode) {
+  if (mode == Mode::kWrite) {
+    return OpenWith(path, path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE);
+  }
+  auto database = OpenWith(path, path, SQLITE_OPEN_READONLY);
+  if (database || database.error().code != ErrorCode::kUnsupported) return database;
+  // Reading in WAL mode makes files beside the database, which may not be written here. Nothing
+  // writes it and all is in the file itself, if there is no log beside it.
+  struct stat log = {};
+  if (stat((path + "-wal").c_str(), &log) == 0 && log.st_size > 0) {
+    return MakeError(ErrorCode::kIo, path,
+                     "its folder may not be written, and {}-wal holds what is not yet in it: copy "
+                     "both to another folder and read them there",
+                     path);
+  }
+  return OpenWith(path, UriOf(path, "immutable=1"), SQLITE_OPEN_READONLY | SQLITE_OPEN_URI);
+}
+
+Result<std::unique_ptr<SqlDatabase>> SqlDatabase::OpenWith(const std::string& path,
+                                                           const std::string& name, int flags) {
   sqlite3* handle = nullptr;
-  const int flags =
-      mode == Mode::kRead ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-  const int code = sqlite3_open_v2(path.c_str(), &handle, flags, nullptr);
+  const int code = sqlite3_open_v2(name.c_str(), &handle, flags, nullptr);
   std::unique_ptr<SqlDatabase> database(new SqlDatabase(path, handle));
   if (code != SQLITE_OK) return database->Failure(code);
   sqlite3_extended_result_codes(handle, 1);
@@ -110,6 +149,8 @@ Result<std::unique_ptr<SqlDatabase>> SqlDatabase::Open(const std::string& path, 
 }
 
 SqlDatabase::~SqlDatabase() { sqlite3_close_v2(handle_); }
+
+bool SqlDatabase::InTransaction() const { return sqlite3_get_autocommit(handle_) == 0; }
 
 Status SqlDatabase::Execute(const char* sql) {
   const int code = sqlite3_exec(handle_, sql, nullptr, nullptr, nullptr);
@@ -149,8 +190,14 @@ tl::unexpected<Error> SqlDatabase::Failure(int code) const {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
       return MakeError(ErrorCode::kIo, path_, "another process holds it: wait for its end");
+    case SQLITE_READONLY:
+      return MakeError(ErrorCode::kUnsupported, path_, "it, or its folder, may not be written: {}",
+                       text);
     case SQLITE_CANTOPEN:
-      return MakeError(ErrorCode::kIo, path_, "cannot open the database: {}", text);
+      return MakeError(ErrorCode::kUnsupported, path_,
+                       "cannot open the database, or files beside it: {}; is there such a folder, "
+                       "and may it be written?",
+                       text);
     default:
       return MakeError(ErrorCode::kIo, path_, "{}", text);
   }
@@ -158,7 +205,13 @@ tl::unexpected<Error> SqlDatabase::Failure(int code) const {
 
 Result<SqlTransaction> SqlTransaction::Begin(SqlDatabase& database) {
   EBB_TRY(database.Execute("BEGIN IMMEDIATE"));
-  return SqlTransaction(database);
+  return SqlTransaction(&database);
+}
+
+Result<SqlTransaction> SqlTransaction::BeginRead(SqlDatabase& database) {
+  if (database.InTransaction()) return SqlTransaction(nullptr);
+  EBB_TRY(database.Execute("BEGIN"));
+  return SqlTransaction(&database);
 }
 
 SqlTransaction::~SqlTransaction() {
@@ -166,6 +219,7 @@ SqlTransaction::~SqlTransaction() {
 }
 
 Status SqlTransaction::Commit() {
+  if (database_ == nullptr) return {};
   EBB_TRY(database_->Execute("COMMIT"));
   database_ = nullptr;
   return {};

@@ -47,6 +47,7 @@ class SqlStatement {
   std::string Text(int column) const;
   std::span<const std::byte> Bytes(int column) const;  // valid until the next Step
   int columns() const;
+  std::string_view Name(int column) const;
   SqlValue Value(int column) const;
 
  private:
@@ -62,7 +63,8 @@ class SqlDatabase {
  public:
   enum class Mode { kRead, kWrite };
 
-  // kWrite creates a file that is not there; kRead refuses one that is not there (kNotFound).
+  // kWrite creates a file that is not there; kRead refuses one that is not there (kNotFound). kRead
+  // works in a folder that may not be written, too, if the last writer has ended in good order.
   [[nodiscard]] static Result<std::unique_ptr<SqlDatabase>> Open(const std::string& path,
                                                                  Mode mode);
   ~SqlDatabase();
@@ -70,6 +72,7 @@ class SqlDatabase {
   SqlDatabase& operator=(const SqlDatabase&) = delete;
 
   const std::string& path() const { return path_; }
+  bool InTransaction() const;
 
   // One or several statements without results.
   [[nodiscard]] Status Execute(const char* sql);
@@ -83,6 +86,9 @@ class SqlDatabase {
  private:
   SqlDatabase(std::string path, sqlite3* handle) : path_(std::move(path)), handle_(handle) {}
 
+  static Result<std::unique_ptr<SqlDatabase>> OpenWith(const std::string& path,
+                                                       const std::string& name, int flags);
+
   std::string path_;
   sqlite3* handle_;
 };
@@ -91,6 +97,9 @@ class SqlDatabase {
 class SqlTransaction {
  public:
   [[nodiscard]] static Result<SqlTransaction> Begin(SqlDatabase& database);
+  // For reading alone: all statements until its end see the database as the first one did. Inside
+  // of another transaction it is a part of that.
+  [[nodiscard]] static Result<SqlTransaction> BeginRead(SqlDatabase& database);
   SqlTransaction(SqlTransaction&& other) noexcept
       : database_(std::exchange(other.database_, nullptr)) {}
   SqlTransaction& operator=(SqlTransaction&&) = delete;
@@ -98,7 +107,7 @@ class SqlTransaction {
   [[nodiscard]] Status Commit();
 
  private:
-  explicit SqlTransaction(SqlDatabase& database) : database_(&database) {}
+  explicit SqlTransaction(SqlDatabase* database) : database_(database) {}
   SqlDatabase* database_;
 };
 

@@ -24,8 +24,9 @@ Result<Cells> ReadCells(SqlDatabase& database) {
   EBB_TRY_ASSIGN(
       SqlStatement select,
       database.Prepare("SELECT cell_id, measures_kl * kl_items, measures_accuracy * items FROM "
-                       "cell JOIN data USING(data_id) WHERE baseline = 1 OR cell_id IN (SELECT "
-                       "cell_id FROM experiment_cell)"));
+                       "cell JOIN data USING(data_id) WHERE (baseline = 1 AND data_id IN (SELECT "
+                       "data_id FROM experiment)) OR cell_id IN (SELECT cell_id FROM "
+                       "experiment_cell)"));
   while (true) {
     EBB_TRY_ASSIGN(const bool row, select.Step());
     if (!row) break;
@@ -40,7 +41,12 @@ Result<Cells> ReadCells(SqlDatabase& database) {
       if (found != cells.end()) found->second.*done = counts.Integer(1);
     }
   };
-  EBB_TRY(count("SELECT cell_id, COUNT(*) FROM kl GROUP BY cell_id", &CellProgress::kl_done));
+  // An item is done where all is there that was asked for.
+  EBB_TRY(count(
+      "SELECT cell_id, COUNT(*) FROM kl JOIN cell USING(cell_id) WHERE measures_inside = 0 OR "
+      "EXISTS (SELECT 1 FROM inside WHERE inside.cell_id = kl.cell_id AND inside.item = "
+      "kl.item) GROUP BY cell_id",
+      &CellProgress::kl_done));
   EBB_TRY(
       count("SELECT cell_id, COUNT(*) FROM answer GROUP BY cell_id", &CellProgress::answers_done));
   for (auto& [id, cell] : cells) {
@@ -80,6 +86,7 @@ Status EstimateTime(SqlDatabase& database, const Cells& cells, StudyStatus* stat
 
 Result<StudyStatus> ReadStudyStatus(SqlDatabase& database) {
   StudyStatus status;
+  EBB_TRY_ASSIGN(const SqlTransaction snapshot, SqlTransaction::BeginRead(database));
   EBB_TRY_ASSIGN(const Cells cells, ReadCells(database));
   for (const auto& [id, cell] : cells) {
     ++status.cells;
@@ -100,7 +107,12 @@ Result<StudyStatus> ReadStudyStatus(SqlDatabase& database) {
       status.experiments.back().name = select.Text(1);
     }
     ExperimentStatus& experiment = status.experiments.back();
-    const CellProgress& cell = cells.at(select.Integer(2));
+    const auto found = cells.find(select.Integer(2));
+    if (found == cells.end()) {
+      return MakeError(ErrorCode::kCorrupt, database.path(),
+                       "the table experiment_cell names a cell that is not there");
+    }
+    const CellProgress& cell = found->second;
     ++experiment.cells;
     experiment.cells_done += cell.items_done() == cell.items() ? 1 : 0;
     experiment.items += cell.items();

@@ -51,7 +51,7 @@ std::vector<Named> StudyFacts(const StudyInputs& inputs) {
   const MoeConfig& moe = inputs.config.moe;
   const auto number = [](int64_t value) { return fmt::format("{}", value); };
   return {{"schema_version", number(kStudySchemaVersion)},
-          {"model", inputs.file.model},
+          {"model", inputs.file.model_written},
           {"model_hash", inputs.model_hash},
           {"architecture", std::string(ArchitectureName(inputs.config.architecture))},
           {"num_layers", number(inputs.config.num_layers)},
@@ -60,6 +60,33 @@ std::vector<Named> StudyFacts(const StudyInputs& inputs) {
           {"experts_per_token", number(moe.experts_per_token)},
           {"expert_weights", number(3 * moe.intermediate_size * inputs.config.hidden_size)},
           {"config", inputs.file.text}};
+}
+
+// What a row of the table "data" says otherwise than data set `d` of a study; empty if nothing.
+std::string Difference(const SqlStatement& stored, int64_t d, const StudyData& data) {
+  const std::string what = fmt::format("data \"{}\"", data.spec.name);
+  if (stored.Text(12) != data.spec.name) {
+    return fmt::format("{} stands where \"{}\" did: it has another data set", what,
+                       stored.Text(12));
+  }
+  if (stored.Integer(6) != d) return what + " is in another place";
+  if (stored.Text(0) != TaskName(data.spec.task)) return what + " is of another task";
+  if (stored.Text(1) != data.data_hash) return what + " has other items";
+  if (stored.Text(11) != AnswerFormatName(data.spec.format)) {
+    return what + " is graded by another format";
+  }
+  if (stored.Text(2) != data.template_hash || stored.Integer(3) != int64_t{data.spec.chat}) {
+    return what + " is asked by other prompts";
+  }
+  if (stored.Integer(4) != data.spec.new_tokens) return what + " allows answers of another length";
+  if (stored.Integer(5) != data.kl_items) return what + " has another kl_items";
+  const SamplingOptions& sampling = data.spec.sampling;
+  if (stored.Real(7) != sampling.temperature || stored.Integer(8) != sampling.top_k ||
+      stored.Real(9) != sampling.top_p ||
+      stored.Integer(10) != static_cast<int64_t>(sampling.seed)) {
+    return what + " is sampled otherwise";
+  }
+  return "";
 }
 
 }  // namespace
@@ -127,30 +154,19 @@ Status StudyStore::CheckStudy(const StudyInputs& inputs) {
   if (!found || fact.Text(0) != inputs.model_hash) {
     return refuse(fmt::format("{} is another model", inputs.file.model));
   }
+  // By number and by name: rows of results hold the number, people and cells the name.
   EBB_TRY_ASSIGN(SqlStatement stored,
                  database_->Prepare("SELECT task, data_hash, template_hash, chat, new_tokens, "
-                                    "kl_items, data_id, temperature, top_k, top_p, "
-                                    "sampling_seed FROM data WHERE name = ?"));
+                                    "kl_items, data_id, temperature, top_k, top_p, sampling_seed, "
+                                    "format, name FROM data WHERE data_id = ? OR name = ?"));
   for (size_t d = 0; d < inputs.data.size(); ++d) {
-    const StudyData& data = inputs.data[d];
-    const std::array<SqlValue, 1> name = {data.spec.name};
-    EBB_TRY(stored.Bind(name));
-    EBB_TRY_ASSIGN(const bool is_there, stored.Step());
-    if (!is_there) continue;
-    const std::string what = fmt::format("data \"{}\"", data.spec.name);
-    if (stored.Integer(6) != static_cast<int64_t>(d)) return refuse(what + " is in another place");
-    if (stored.Text(0) != TaskName(data.spec.task)) return refuse(what + " is of another task");
-    if (stored.Text(1) != data.data_hash) return refuse(what + " has other items");
-    if (stored.Text(2) != data.template_hash) return refuse(what + " is asked by other prompts");
-    if (stored.Integer(4) != data.spec.new_tokens) {
-      return refuse(what + " allows answers of another length");
-    }
-    if (stored.Integer(5) != data.kl_items) return refuse(what + " has another kl_items");
-    const SamplingOptions& sampling = data.spec.sampling;
-    if (stored.Real(7) != sampling.temperature || stored.Integer(8) != sampling.top_k ||
-        stored.Real(9) != sampling.top_p ||
-        stored.Integer(10) != static_cast<int64_t>(sampling.seed)) {
-      return refuse(what + " is sampled otherwise");
+    EBB_TRY(
+        stored.Bind(std::array<SqlValue, 2>{static_cast<int64_t>(d), inputs.data[d].spec.name}));
+    while (true) {
+      EBB_TRY_ASSIGN(const bool is_there, stored.Step());
+      if (!is_there) break;
+      const std::string difference = Difference(stored, static_cast<int64_t>(d), inputs.data[d]);
+      if (!difference.empty()) return refuse(difference);
     }
   }
   return {};
@@ -166,18 +182,27 @@ Status StudyStore::WriteStudy(const StudyInputs& inputs) {
 }
 
 Status StudyStore::WriteData(const StudyInputs& inputs) {
-  EBB_TRY_ASSIGN(
-      SqlStatement insert,
-      database_->Prepare("INSERT OR IGNORE INTO data VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"));
+  EBB_TRY_ASSIGN(SqlStatement insert,
+                 database_->Prepare("INSERT INTO data VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)"));
   EBB_TRY_ASSIGN(SqlStatement insert_item,
-                 database_->Prepare("INSERT OR IGNORE INTO item VALUES(?,?,?,?,?,?,?,?,?)"));
+                 database_->Prepare("INSERT INTO item VALUES(?,?,?,?,?,?,?,?,?)"));
+  EBB_TRY_ASSIGN(SqlStatement find, database_->Prepare("SELECT 1 FROM data WHERE data_id = ?"));
+  EBB_TRY_ASSIGN(SqlStatement move,
+                 database_->Prepare("UPDATE data SET file = ? WHERE data_id = ?"));
   for (size_t d = 0; d < inputs.data.size(); ++d) {
     const StudyData& data = inputs.data[d];
     const auto id = static_cast<int64_t>(d);
     const auto items = static_cast<int64_t>(data.items.size());
+    EBB_TRY(find.Bind(std::array<SqlValue, 1>{id}));
+    EBB_TRY_ASSIGN(const bool is_there, find.Step());
+    if (is_there) {  // and is the same: CheckStudy
+      EBB_TRY_ASSIGN([[maybe_unused]] const bool more, find.Step());
+      EBB_TRY(move.Run(std::array<SqlValue, 2>{data.spec.file_written, id}));
+      continue;
+    }
     EBB_TRY(insert.Run(std::array<SqlValue, 15>{
-        id, data.spec.name, std::string(TaskName(data.spec.task)), data.spec.file, data.data_hash,
-        data.template_hash, int64_t{data.spec.chat},
+        id, data.spec.name, std::string(TaskName(data.spec.task)), data.spec.file_written,
+        data.data_hash, data.template_hash, int64_t{data.spec.chat},
         std::string(AnswerFormatName(data.spec.format)), data.spec.new_tokens,
         data.spec.sampling.temperature, data.spec.sampling.top_k, data.spec.sampling.top_p,
         static_cast<int64_t>(data.spec.sampling.seed), items, data.kl_items}));
@@ -196,9 +221,8 @@ Status StudyStore::WriteData(const StudyInputs& inputs) {
 Status StudyStore::WriteCells(const StudyInputs& inputs) {
   EBB_TRY_ASSIGN(SqlStatement find, database_->Prepare("SELECT cell_id FROM cell WHERE key = ?"));
   EBB_TRY_ASSIGN(SqlStatement update,
-                 database_->Prepare("UPDATE cell SET measures_kl = MAX(measures_kl, ?), "
-                                    "measures_inside = MAX(measures_inside, ?), measures_accuracy "
-                                    "= MAX(measures_accuracy, ?) WHERE cell_id = ?"));
+                 database_->Prepare("UPDATE cell SET measures_kl = ?, measures_inside = ?, "
+                                    "measures_accuracy = ? WHERE cell_id = ?"));
   EBB_TRY_ASSIGN(SqlStatement insert,
                  database_->Prepare("INSERT INTO cell VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)"));
   EBB_TRY_ASSIGN(int64_t next, database_->Query("SELECT COALESCE(MAX(cell_id), -1) + 1 FROM cell"));
@@ -321,30 +345,40 @@ Status StudyStore::AddLoss(int rank, const std::string& host, const std::string&
   return insert.Run(std::array<SqlValue, 4>{run_id_, int64_t{rank}, host, reason});
 }
 
+Result<std::set<int64_t>> CellsWithoutKl(SqlDatabase& database) {
+  EBB_TRY_ASSIGN(SqlStatement select,
+                 database.Prepare("SELECT cell_id FROM cell WHERE measures_kl = 0"));
+  std::set<int64_t> cells;
+  while (true) {
+    EBB_TRY_ASSIGN(const bool row, select.Step());
+    if (!row) return cells;
+    cells.insert(select.Integer(0));
+  }
+}
+
 Result<std::string> ContentHash(SqlDatabase& database) {
   std::string all;
   const auto add = [&](const void* bytes, size_t size) {
     all.append(static_cast<const char*>(bytes), size);
   };
   uint64_t hash = 0;
-  for (const std::string_view table : kComparedTables) {
+  for (const ComparedTable& table : kComparedTables) {
     // Every table has a key in its first columns; its rows by key are its content, whatever was
     // written first.
     EBB_TRY_ASSIGN(
         const int64_t columns,
-        database.Query(fmt::format("SELECT COUNT(*) FROM pragma_table_info('{}')", table)));
+        database.Query(fmt::format("SELECT COUNT(*) FROM pragma_table_info('{}')", table.name)));
     std::string order = "1, 2";
     for (int64_t c = 3; c <= std::min<int64_t>(columns, 4); ++c) order += fmt::format(", {}", c);
-    // The study file's text may differ in what means nothing: comments, the database's name.
-    const char* where = table == "study" ? "WHERE key <> 'config'" : "";
-    EBB_TRY_ASSIGN(
-        SqlStatement select,
-        database.Prepare(fmt::format("SELECT * FROM {} {} ORDER BY {}", table, where, order)));
+    EBB_TRY_ASSIGN(SqlStatement select,
+                   database.Prepare(fmt::format("SELECT * FROM {} {} ORDER BY {}", table.name,
+                                                table.where, order)));
     while (true) {
       EBB_TRY_ASSIGN(const bool row, select.Step());
       if (!row) break;
-      all = fmt::format("{:016x}{}", hash, table);
+      all = fmt::format("{:016x}{}", hash, table.name);
       for (int c = 0; c < select.columns(); ++c) {
+        if (select.Name(c) == table.ignored) continue;
         const SqlValue value = select.Value(c);
         all += fmt::format("|{}:", value.index());
         if (const auto* integer = std::get_if<int64_t>(&value)) add(integer, sizeof(*integer));

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,8 @@ class StudyStore {
  public:
   // Creates the database of a study, or opens the one that is there. One of another schema version,
   // model, data or prompts is refused (kInvalidArgument) in a line that says what differs. Writes
-  // the study's cells and experiments into it; what it has of other cells stays.
+  // the study's cells and experiments into it; what it has of other cells stays. Where model and
+  // data lie may change.
   [[nodiscard]] static Result<std::unique_ptr<StudyStore>> Open(const StudyInputs& inputs);
 
   SqlDatabase& database() { return *database_; }
@@ -64,6 +66,9 @@ class StudyStore {
 
 // Opens a study's database for reading; one of another schema version is refused.
 [[nodiscard]] Result<std::unique_ptr<SqlDatabase>> OpenStudyDatabase(const std::string& path);
+
+// The cells whose divergence nobody asked for.
+[[nodiscard]] Result<std::set<int64_t>> CellsWithoutKl(SqlDatabase& database);
 
 // 64 bits of the compared content as 16 hexadecimal digits: equal for equal content, in whatever
 // order it was written.

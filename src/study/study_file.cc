@@ -5,6 +5,7 @@
 #include <cctype>
 #include <charconv>
 #include <filesystem>
+#include <span>
 
 #include "base/file.h"
 #include "base/json.h"
@@ -36,13 +37,6 @@ std::string_view Trimmed(std::string_view text) {
   return text;
 }
 
-// A path in the file starts at the file's folder.
-std::string Located(const std::string& file, const std::string& path) {
-  const std::filesystem::path given(path);
-  if (given.is_absolute()) return path;
-  return (std::filesystem::path(file).parent_path() / given).lexically_normal().string();
-}
-
 int64_t DefaultNewTokens(Task task) {
   switch (task) {
     case Task::kArith:
@@ -68,8 +62,9 @@ Result<DataSetSpec> ReadData(TomlTable& table) {
                          fmt::format("\"{}\" is no task; there are: gsm8k, math, arith", task));
   }
   data.task = *named;
-  EBB_TRY_ASSIGN(const std::string file, table.Text("file"));
-  data.file = Located(table.file(), file);
+  EBB_TRY_ASSIGN(data.file_written, table.Text("file"));
+  if (data.file_written.empty()) return table.Mistake("file", "it is empty");
+  data.file = PathFromFile(table.file(), data.file_written);
   EBB_TRY_ASSIGN(data.limit, table.Integer("limit", 0, kMany, 0));
   EBB_TRY_ASSIGN(const std::string format, table.Text("format", "boxed"));
   const auto answer_format = AnswerFormatFromName(format);
@@ -88,7 +83,7 @@ Result<DataSetSpec> ReadData(TomlTable& table) {
   EBB_TRY_ASSIGN(data.prompt_template, table.Text("template", ""));
   EBB_TRY_ASSIGN(data.shots, table.Text("shots", ""));
   for (std::string* path : {&data.prompt_template, &data.shots}) {
-    if (!path->empty()) *path = Located(table.file(), *path);
+    if (!path->empty()) *path = PathFromFile(table.file(), *path);
   }
   EBB_TRY(table.Finish());
   return data;
@@ -182,6 +177,12 @@ Status CheckNames(const TomlTable& document, const StudyFile& study) {
 
 }  // namespace
 
+std::string PathFromFile(const std::string& file, const std::string& path) {
+  const std::filesystem::path given(path);
+  if (given.is_absolute()) return path;
+  return (std::filesystem::path(file).parent_path() / given).lexically_normal().string();
+}
+
 std::string_view ContrastName(Contrast comparison) {
   for (const NamedContrast& named : kContrasts) {
     if (named.comparison == comparison) return named.name;
@@ -253,12 +254,12 @@ Result<StudyFile> ParseStudyFile(std::string_view text, const std::string& path)
     return document.Mistake("version", version == 0 ? "it is missing; this is version 1"
                                                     : "this program reads version 1");
   }
-  EBB_TRY_ASSIGN(const std::string model, document.Text("model"));
+  EBB_TRY_ASSIGN(study.model_written, document.Text("model"));
   EBB_TRY_ASSIGN(const std::string database, document.Text("database"));
-  if (model.empty()) return document.Mistake("model", "it is empty");
+  if (study.model_written.empty()) return document.Mistake("model", "it is empty");
   if (database.empty()) return document.Mistake("database", "it is empty");
-  study.model = Located(path, model);
-  study.database = Located(path, database);
+  study.model = PathFromFile(path, study.model_written);
+  study.database = PathFromFile(path, database);
   EBB_TRY_ASSIGN(const auto data, document.Tables("data"));
   for (const toml::table* entry : data) {
     TomlTable table(*entry, path, "data");
@@ -277,7 +278,25 @@ Result<StudyFile> ParseStudyFile(std::string_view text, const std::string& path)
 }
 
 Result<StudyFile> ReadStudyFile(const std::string& path) {
+  if (IsDirectory(path)) {
+    return ReadStudyFile((std::filesystem::path(path) / "study.toml").string());
+  }
+  if (!FileExists(path)) {
+    return MakeError(ErrorCode::kNotFound, path,
+                     "there is no such study file: ebb study init writes one");
+  }
+  constexpr std::string_view kDatabaseHead("SQLite format 3");
+  EBB_TRY_ASSIGN(const File file, File::OpenForReading(path));
+  std::string head(std::min<uint64_t>(file.size_bytes(), kDatabaseHead.size()), '\0');
+  EBB_TRY(file.ReadAt(0, std::as_writable_bytes(std::span(head))));
+  if (head == kDatabaseHead) {
+    return MakeError(ErrorCode::kInvalidArgument, path,
+                     "it is a database, not a study file: name the .toml that was run");
+  }
   EBB_TRY_ASSIGN(const std::string text, ReadTextFile(path, kMaxFileBytes));
+  if (text.find('\0') != std::string::npos) {
+    return MakeError(ErrorCode::kInvalidArgument, path, "it is no study file, which is TOML text");
+  }
   return ParseStudyFile(text, path);
 }
 

@@ -20,7 +20,8 @@ namespace ebb {
 struct DataSetSpec {
   std::string name;
   Task task = Task::kArith;
-  std::string file;  // as the process can open it
+  std::string file;          // as the process can open it
+  std::string file_written;  // as it stands in the study file: from that file's folder on
   int64_t limit = 0;
   AnswerFormat format = AnswerFormat::kBoxed;
   bool chat = true;
@@ -71,13 +72,18 @@ struct ExperimentSpec {
 struct StudyFile {
   std::string path;
   std::string text;
-  std::string model;     // as the process can open it
-  std::string database;  // likewise
+  std::string model;          // as the process can open it
+  std::string model_written;  // as it stands in the file
+  std::string database;       // as the process can open it
   std::vector<DataSetSpec> data;
   std::vector<ExperimentSpec> experiments;
 };
 
+// Where `path` leads that stands in `file`: relative ones start at the file's folder.
+[[nodiscard]] std::string PathFromFile(const std::string& file, const std::string& path);
+
 // A mistake is kInvalidArgument and names file, line and field.
+// A folder means its study.toml.
 [[nodiscard]] Result<StudyFile> ReadStudyFile(const std::string& path);
 
 // The same from text; relative paths in it start at `path`'s folder.

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <map>
+#include <numeric>
 
 #include "base/file.h"
 #include "stats/router.h"
@@ -157,13 +159,20 @@ class Tables {
     for (const double sum : {kl, agreements, nll}) csv->Real(sum / tokens);
   }
 
+  // Empty: not asked for.
+  static const char* StateOf(bool lacks, bool there, bool not_finite) {
+    if (not_finite) return "not finite";
+    if (lacks) return "not measured yet";
+    return there ? "measured" : "";
+  }
+
   // Cells that differ by seed only, on the items of their experiment.
   void Arms() {
     Csv csv(
         "experiment,arm,label,codec,bound,rate,layers,experts,seeds,bits_per_weight,"
         "rmse_over_mean_abs,ica,ica_low,ica_high,pia,pia_low,pia_high,in_format,in_format_low,"
         "in_format_high,mean_kl,mean_kl_low,mean_kl_high,median_kl,p99_kl,top1_agreement,"
-        "top1_agreement_low,top1_agreement_high");
+        "top1_agreement_low,top1_agreement_high,answers,divergences");
     for (const Arm& arm : analysis_.arms) {
       const CellResults& cell = FirstCell(arm);
       csv.Text(results_.experiments[arm.experiment].name).Integer(arm.arm);
@@ -173,7 +182,9 @@ class Tables {
       csv.Interval(arm.ica).Interval(arm.pia).Interval(arm.in_format).Interval(arm.mean_kl);
       csv.Real(arm.mean_kl ? std::optional<double>(arm.median_kl) : std::nullopt);
       csv.Real(arm.mean_kl ? std::optional<double>(arm.p99_kl) : std::nullopt);
-      csv.Interval(arm.top1_agreement).End();
+      csv.Interval(arm.top1_agreement);
+      csv.Text(StateOf(arm.lacks_answers, arm.ica.has_value(), false));
+      csv.Text(StateOf(arm.lacks_kl, arm.mean_kl.has_value(), arm.kl_not_finite)).End();
     }
     Add("arms.csv", &csv);
   }
@@ -181,24 +192,30 @@ class Tables {
   void Contrasts() {
     Csv csv(
         "experiment,kind,first,second,measure,items,difference,difference_low,difference_high,rose,"
-        "fell,p_value,p_adjusted,method,detectable");
+        "fell,test,standard_error,freedom,p_value,p_adjusted,method,family,detectable,"
+        "detectable_adjusted");
     for (const ContrastRow& row : analysis_.contrasts) {
       const PairedContrast& contrast = row.contrast;
       csv.Text(results_.experiments[row.experiment].name).Text(row.kind);
       csv.Text(row.first).Text(row.second).Text(std::string(MeasureName(row.measure)));
       csv.Integer(contrast.items).Interval(contrast.difference);
-      csv.Integer(contrast.rose).Integer(contrast.fell).Real(contrast.p_value);
-      csv.Real(row.p_adjusted).Text(row.method).Real(contrast.detectable).End();
+      csv.Integer(contrast.rose).Integer(contrast.fell);
+      csv.Text(std::string(ContrastTestName(contrast.test)));
+      const bool crossed = contrast.test == ContrastTest::kCrossed;
+      csv.Real(crossed ? std::optional<double>(contrast.standard_error) : std::nullopt);
+      csv.Real(crossed ? std::optional<double>(contrast.freedom) : std::nullopt);
+      csv.Real(contrast.p_value).Real(row.p_adjusted).Text(row.method).Integer(row.family);
+      csv.Real(row.detectable).Real(row.detectable_adjusted).End();
     }
     Add("contrasts.csv", &csv);
   }
 
   void Checks() {
-    Csv csv("experiment,label,seed,items,changed_answers,changed_kl,ok");
+    Csv csv("experiment,label,seed,items,changed_answers,changed_kl,ok,outcome");
     for (const NullCheck& check : analysis_.checks) {
       csv.Text(results_.experiments[check.experiment].name).Text(check.label).Integer(check.seed);
       csv.Integer(check.items).Integer(check.changed_answers).Integer(check.changed_kl);
-      csv.Integer(check.ok() ? 1 : 0).End();
+      csv.Integer(check.ok() ? 1 : 0).Text(std::string(check.Outcome())).End();
     }
     Add("checks.csv", &csv);
   }
@@ -211,7 +228,7 @@ class Tables {
       const bool single =
           !cell.layers.empty() && std::all_of(cell.layers.begin(), cell.layers.end(),
                                               [](char c) { return c >= '0' && c <= '9'; });
-      if (!single || cell.experts != "all" || !arm.mean_kl) continue;
+      if (!single || !cell.has_one_spec() || cell.experts != "all" || !arm.mean_kl) continue;
       csv.Text(results_.experiments[arm.experiment].name).Text(cell.codec).Text(cell.layers);
       csv.Text(cell.bound).Real(cell.rate).Real(cell.bits_per_weight).Interval(arm.mean_kl).End();
     }
@@ -251,12 +268,20 @@ class Tables {
     return {};
   }
 
+  // Of every cell, on the items that it is measured on; a field is empty if one of its sums is.
   void Inside() {
-    Csv csv("cell_id,label,seed,layer,tokens,drift,router_flips,carried");
-    for (const InsideMeans& means : results_.inside) {
-      const CellResults& cell = results_.cells[means.cell];
-      csv.Integer(cell.cell_id).Text(cell.label).Integer(cell.seed).Integer(means.layer);
-      csv.Integer(means.tokens).Real(means.drift).Real(means.flips).Real(means.carried).End();
+    Csv csv("cell_id,label,seed,layer,items,tokens,drift,router_flips,carried");
+    for (const CellResults& cell : results_.cells) {
+      std::vector<int64_t> items(cell.has_kl.size());
+      std::iota(items.begin(), items.end(), int64_t{0});
+      std::map<int64_t, InsideTotals> totals;
+      AddInsideTotals(cell, items, &totals);
+      for (const auto& [layer, of] : totals) {
+        csv.Integer(cell.cell_id).Text(cell.label).Integer(cell.seed).Integer(layer);
+        csv.Integer(of.items).Integer(static_cast<int64_t>(of.tokens));
+        for (const double sum : {of.drift, of.flips, of.carried}) csv.Real(sum / of.tokens);
+        csv.End();
+      }
     }
     Add("inside.csv", &csv);
   }

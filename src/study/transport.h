@@ -34,7 +34,8 @@ class Transport {
   // Ranks that the transport itself knows to be gone.
   [[nodiscard]] virtual std::vector<int> Gone() const = 0;
 
-  // Ends the connection in good order; after losses nobody is waited for.
+  // Ends the connection in good order; after losses nobody is waited for, except for a moment, so
+  // that the living get what was sent.
   virtual void Close(bool after_losses) = 0;
 };
 

@@ -45,7 +45,7 @@ enum class MessageKind : uint8_t {
   // to a rank
   kHello,  // text: what the study is (fingerprint)
   kWork,
-  kStop,
+  kStop,  // number: 0 if all ranks end in good order, and may wait for each other
   // from a rank
   kReady,   // text: host; number: workers; pid
   kRows,    // rows of `unit`

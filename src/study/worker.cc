@@ -4,6 +4,7 @@
 #include <cmath>
 #include <map>
 
+#include "base/file.h"
 #include "eval/accuracy.h"
 #include "eval/likelihood.h"
 
@@ -122,6 +123,7 @@ Result<std::unique_ptr<StudyWorker>> StudyWorker::Open(const StudyInputs& inputs
   engine.memory_cap_bytes = options.memory_cap_bytes;
   engine.threads = options.threads;
   engine.limits = inputs.limits;
+  engine.limits.reserved_bytes = options.reserved_bytes;
   EBB_TRY_ASSIGN(worker->engine_, Engine::Open(inputs.file.model, engine));
   worker->kl_.emplace(*worker->engine_, inputs, options.reference_bytes);
   return worker;
@@ -185,6 +187,12 @@ Status StudyWorker::PrepareCell(const Unit& unit, const RowSink& sink) {
     parts.insert(parts.end(), by_layer.begin(), by_layer.end());
   }
   EBB_TRY_ASSIGN(prepared_, MakeInjection(*engine_, parts, nullptr, pool_));
+  // An .ebb's own experts are multiplied as codes, others as float32, which rounds otherwise
+  // (docs/numbers.md): where nothing has changed, nothing is replaced.
+  const bool changed =
+      std::any_of(prepared_.summaries.begin(), prepared_.summaries.end(),
+                  [](const InjectionSummary& part) { return part.rmse_over_mean_abs != 0; });
+  if (!changed && !IsDirectory(inputs_.file.model)) prepared_.weights.clear();
   std::vector<ResultRow> rows;
   const auto summaries = std::span<const InjectionSummary>(prepared_.summaries);
   size_t first = 0;

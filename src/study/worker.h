@@ -26,7 +26,8 @@ inline constexpr int64_t kRouterBlockItems = 32;
 
 struct WorkerOptions {
   int threads = 1;
-  std::optional<uint64_t> memory_cap_bytes;      // of the engine
+  std::optional<uint64_t> memory_cap_bytes;      // of all that it holds
+  uint64_t reserved_bytes = 0;                   // of those for what is not the engine's
   uint64_t reference_bytes = uint64_t{1} << 30;  // of logits of the unperturbed model
 };
 

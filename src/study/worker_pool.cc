@@ -16,22 +16,39 @@ namespace {
 // Up to here a model counts as small: a copy a thread costs nothing that matters.
 constexpr uint64_t kSmallModelBytes = uint64_t{256} << 20;
 
-// Cuts one worker's share of the cap into perturbed experts, logits of the unperturbed model, and
-// the engine.
-Status ShareMemory(const StudyInputs& inputs, uint64_t share, WorkerOptions* worker) {
+// What a worker holds besides the engine and the logits that it keeps: the experts of a cell and
+// what measuring takes.
+uint64_t WorkBytes(const StudyInputs& inputs, int threads) {
   uint64_t experts = 0;
   for (const Cell& cell : inputs.cells.cells) {
-    experts = std::max(experts, InjectedBytes(cell.specs, inputs.config, worker->threads));
+    experts = std::max(experts, InjectedBytes(cell.specs, inputs.config, threads));
   }
-  if (experts >= share) {
-    return MakeError(ErrorCode::kOutOfMemory, "--memory",
-                     "the perturbed experts of a cell take {}, and a worker's share is {}: allow "
-                     "more, or perturb fewer experts at once",
-                     FormatSize(experts), FormatSize(share));
+  return experts + KlMeter::PassBytes(inputs);
+}
+
+// Opens a worker within its share of the cap: a quarter of what its work leaves is for logits that
+// are kept, or nothing if the engine needs it all.
+Result<std::unique_ptr<StudyWorker>> OpenWithin(const StudyInputs& inputs, uint64_t share,
+                                                int workers, WorkerOptions* options) {
+  const uint64_t work = WorkBytes(inputs, options->threads);
+  options->memory_cap_bytes = share;
+  if (work < share) {
+    options->reference_bytes = std::min(options->reference_bytes, (share - work) / 4);
+    options->reserved_bytes = work + options->reference_bytes;
+    auto worker = StudyWorker::Open(inputs, *options);
+    if (worker || worker.error().code != ErrorCode::kOutOfMemory) return worker;
   }
-  worker->reference_bytes = std::min(worker->reference_bytes, (share - experts) / 4);
-  worker->memory_cap_bytes = share - experts - worker->reference_bytes;
-  return {};
+  options->reference_bytes = 0;
+  options->reserved_bytes = work;
+  auto worker = StudyWorker::Open(inputs, *options);
+  if (worker || worker.error().code != ErrorCode::kOutOfMemory) return worker;
+  Error error = worker.error();
+  error.message += fmt::format(
+      "; that is what each of {} worker(s) needs, of which {} for the perturbed experts and logits "
+      "of a cell: allow more, take fewer --threads, perturb fewer experts at once, or lower batch "
+      "in the study file",
+      workers, FormatSize(work));
+  return tl::unexpected(std::move(error));
 }
 
 }  // namespace
@@ -44,6 +61,7 @@ struct WorkerPool::State {
   std::deque<Message> messages;
   bool closing = false;
   std::vector<std::unique_ptr<StudyWorker>> workers;
+  uint64_t reference_bytes = 0;
   std::vector<std::thread> threads;
 
   // False when nobody wants messages any more.
@@ -101,15 +119,18 @@ Result<std::unique_ptr<WorkerPool>> WorkerPool::Open(const StudyInputs& inputs,
   WorkerOptions each;
   each.threads = small ? 1 : threads;
   each.reference_bytes /= static_cast<uint64_t>(workers);
-  if (options.memory_cap_bytes) {
-    EBB_TRY(ShareMemory(inputs, *options.memory_cap_bytes / static_cast<uint64_t>(workers), &each));
-  }
   auto state = std::make_unique<State>();
   state->work.resize(static_cast<size_t>(workers));
-  for (int w = 0; w < workers; ++w) {
+  if (options.memory_cap_bytes) {
+    const uint64_t share = *options.memory_cap_bytes / static_cast<uint64_t>(workers);
+    EBB_TRY_ASSIGN(auto first, OpenWithin(inputs, share, workers, &each));
+    state->workers.push_back(std::move(first));
+  }
+  while (state->workers.size() < static_cast<size_t>(workers)) {
     EBB_TRY_ASSIGN(auto worker, StudyWorker::Open(inputs, each));
     state->workers.push_back(std::move(worker));
   }
+  state->reference_bytes = each.reference_bytes;
   for (int w = 0; w < workers; ++w) {
     state->threads.emplace_back([pool = state.get(), w] { pool->Loop(w); });
   }
@@ -126,6 +147,8 @@ WorkerPool::~WorkerPool() {
   }
   for (std::thread& thread : state_->threads) thread.join();
 }
+
+uint64_t WorkerPool::reference_bytes() const { return state_->reference_bytes; }
 
 int WorkerPool::size() const { return static_cast<int>(state_->workers.size()); }
 

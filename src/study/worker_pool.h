@@ -30,6 +30,9 @@ class WorkerPool {
 
   int size() const;
 
+  // What each worker keeps of the unperturbed model's logits.
+  uint64_t reference_bytes() const;
+
   // Queues a kWork message for a worker.
   void Give(int worker, Unit unit);
   // A message from a worker, its number filled in: kRows, kDone or kFailed.

@@ -14,9 +14,10 @@ using ::testing::Not;
 class StudyCommandsTest : public CliTest {
  protected:
   // A study of a few items, with these experiments.
-  std::string Study(const std::string& name, const std::string& experiments) {
-    return dir_.Write(name + ".toml", "version = 1\nmodel = \"" + std::string(kArith) +
-                                          "\"\ndatabase = \"" + name +
+  std::string Study(const std::string& name, const std::string& experiments,
+                    const std::string& model = kArith) {
+    return dir_.Write(name + ".toml", "version = 1\nmodel = \"" + model + "\"\ndatabase = \"" +
+                                          name +
                                           ".sqlite\"\n[[data]]\nname = \"arith\"\ntask = "
                                           "\"arith\"\nfile = \"" +
                                           kArith +
@@ -56,6 +57,89 @@ TEST_F(StudyCommandsTest, APlanKeepsItsSizeAndIsReadByCompress) {
                     dir_.Path("q.json"),
                 1, {"mixtral_plain", "other layers or experts"});
   EXPECT_FALSE(FileExists(dir_.Path("q.json")));
+}
+
+// The unperturbed model of such a study is the .ebb file as it is.
+TEST_F(StudyCommandsTest, AnEbbFileIsAModelToStudy) {
+  const std::string experiments = Screen(kAllLayers) +
+                                  "[[experiment]]\nname = \"AA\"\ndata = \"arith\"\nmeasure = "
+                                  "[\"kl\", \"accuracy\"]\ninject = [[\"ebb:fast,lossless\"]]\n"
+                                  "compare = \"null\"\n";
+  for (const std::string bound : {"lossless", "rel:0.2"}) {
+    SCOPED_TRACE(bound);
+    const std::string name = bound == "lossless" ? "exact" : "bounded";
+    const std::string file = dir_.Path(name + ".ebb");
+    ASSERT_EQ(
+        Ebb(std::string("compress ") + kArith + " -o " + file + " --bound " + bound).exit_code, 0);
+    ASSERT_EQ(Ebb("study init --model " + file + " --data " + kArith + "/heldout.jsonl -o " +
+                  dir_.Path("paper_" + name))
+                  .exit_code,
+              0);
+    const std::string study = Study(name, experiments, file);
+    ASSERT_EQ(Ebb("study run " + study).exit_code, 0);
+    const Json tables = EbbJson("study tables " + study + " -o " + dir_.Path("t"));
+    EXPECT_EQ(tables["null_checks"], 1);
+    EXPECT_EQ(tables["null_checks_failed"], 0);
+    const std::string plan = " --size 3.5bpw -o " + dir_.Path(name + ".json");
+    if (bound != "lossless") {
+      ExpectFailure("plan " + study + plan, 1, {"stored with an error", "--model"});
+    }
+    EXPECT_EQ(Ebb("plan " + study + plan + " --model " + kArith).exit_code, 0);
+  }
+  // Exactly stored, it is the checkpoint: same divergences, same plan.
+  ASSERT_EQ(Ebb("study run " + Study("checkpoint", Screen(kAllLayers))).exit_code, 0);
+  ASSERT_EQ(Ebb("plan " + dir_.Path("checkpoint.toml") + " --size 3.5bpw -o " + dir_.Path("c.json"))
+                .exit_code,
+            0);
+  ASSERT_EQ(
+      Ebb("plan " + dir_.Path("exact.toml") + " --size 3.5bpw -o " + dir_.Path("e.json")).exit_code,
+      0);
+  EXPECT_EQ(ReadTextFile(dir_.Path("c.json"), 1 << 20).value(),
+            ReadTextFile(dir_.Path("e.json"), 1 << 20).value());
+}
+
+// A database knows its model from its own folder on, wherever one stands.
+TEST_F(StudyCommandsTest, APlanFromTheDatabaseAloneFindsTheModel) {
+  std::filesystem::create_directory_symlink(kArith, dir_.Path("m"));
+  ASSERT_EQ(Ebb("study run " + Study("s", Screen(kAllLayers), "m")).exit_code, 0);
+  const std::string arguments = "plan " + dir_.Path("s.sqlite") + " --size 3bpw -o ";
+  const ProcessResult plan = Ebb(arguments + dir_.Path("p.json"), "cd /; ");
+  EXPECT_EQ(plan.exit_code, 0) << plan.output;
+  std::filesystem::remove(dir_.Path("m"));
+  ExpectFailure(arguments + dir_.Path("q.json"), 1, {"/m: ", "is not there", "--model"});
+}
+
+TEST_F(StudyCommandsTest, InitNamesWhatIsMissing) {
+  const std::string out = " -o " + dir_.Path("new/s.toml");
+  ExpectFailure("study init --model nowhere" + out, 1, {"nowhere", "no such model", "checkpoint"});
+  ExpectFailure("study init --model " + Golden("mixtral_plain") + out, 2,
+                {"--data", "mixtral_plain/heldout.jsonl", "--task"});
+  ExpectFailure("study init --task gsm8k --model " + std::string(kArith) + out, 2,
+                {"--data", "gsm8k needs"});
+  ExpectFailure("study init --data none.jsonl --model " + std::string(kArith) + out, 1,
+                {"none.jsonl", "--data"});
+  ExpectFailure("study init --math none.jsonl --model " + std::string(kArith) + out, 1,
+                {"none.jsonl", "--math"});
+  EXPECT_TRUE(Listing().empty()) << "nothing is left of what failed";
+  dir_.Write("old.sqlite", "");
+  ExpectFailure("study init --model " + std::string(kArith) + " -o " + dir_.Path("old.toml"), 1,
+                {"old.sqlite", "already"});
+  dir_.Write("text", "");
+  ExpectFailure("study init --model " + std::string(kArith) + " -o " + dir_.Path("text"), 2,
+                {"--out", "text"});
+}
+
+TEST_F(StudyCommandsTest, AStudyThatIsNoneIsNamed) {
+  const std::string folder = " -o " + dir_.Path("o");
+  for (const auto& [command, out] : std::vector<std::pair<std::string, std::string>>{
+           {"run", ""}, {"status", ""}, {"tables", folder}, {"report", folder}}) {
+    const std::string study = "study " + command + " ";
+    ExpectFailure(study + dir_.Path("none.toml") + out, 1, {"none.toml", "study init"});
+    ExpectFailure(study + dir_.path() + out, 1, {"study.toml", "study init"});
+    ExpectFailure(study + dir_.Write("d.sqlite", "SQLite format 3") + out, 1,
+                  {"d.sqlite", "name the .toml"});
+    ExpectFailure(study + dir_.Write("b", std::string("a\0b", 3)) + out, 1, {"no study file"});
+  }
 }
 
 TEST_F(StudyCommandsTest, APlanNeedsEveryLayerMeasured) {

@@ -1,9 +1,9 @@
 """The two architectures in a form that trains fast on a CPU; export.py writes them as Hugging Face checkpoints.
 
 The arithmetic is that of transformers' DeepseekV3ForCausalLM and MixtralForCausalLM (check_export.py proves it). What
-differs is the layout: all experts of a layer live in two 3-D tensors, tokens are sorted by expert, and each expert is
-one product over its own rows, so that no row is padded and none is dropped. Products run in `compute_dtype` (bfloat16 for
-training), everything between them in float32.
+differs is the layout: all experts of a layer live in two 3-D tensors, tokens are sorted by expert, each expert is one
+product over its own rows, and no token is dropped. Products run in `compute_dtype` (bfloat16 for training), everything
+between them in float32.
 """
 import math
 
@@ -46,39 +46,47 @@ def swiglu_backward(gate_up, d_act):
     return torch.cat((d_act * up * (sig + silu * (1 - sig)), d_act * silu), -1).to(gate_up.dtype)
 
 
+PADDING = 128  # rows: oneDNN compiles a kernel for every new number of rows, which takes longer than these products
+
+
 class RoutedExperts(torch.autograd.Function):
     """sum over a token's k experts of weight * expert(x), with a hand-written backward that keeps the rows sorted.
 
     x [tokens, hidden], gate_up [experts, 2 * inter, hidden], down [experts, hidden, inter], index and weight [tokens, k].
+    Each expert's rows are filled up with zero rows to a multiple of PADDING.
     """
 
     @staticmethod
     def forward(ctx, x, gate_up, down, index, weight):
         tokens, k = index.shape
-        order = index.flatten().argsort(stable=True)
-        inverse = torch.empty_like(order).scatter_(0, order, torch.arange(len(order)))
-        rows = order // k
-        ends = torch.bincount(index.flatten(), minlength=len(gate_up)).cumsum(0).tolist()
-        spans = list(zip([0] + ends[:-1], ends))
-        xs = x[rows]
-        hidden = x.new_empty(len(rows), gate_up.shape[1])
+        experts = index.flatten()
+        order = experts.argsort(stable=True)
+        counts = torch.bincount(experts, minlength=len(gate_up))
+        ends = ((counts + PADDING - 1) // PADDING * PADDING).cumsum(0)
+        shift = ends - ends.diff(prepend=ends.new_zeros(1)) - (counts.cumsum(0) - counts)
+        places = torch.arange(len(order)) + shift[experts[order]]  # of the sorted rows
+        place = torch.empty_like(places).scatter_(0, order, places)  # of each (token, expert) pair
+        spans = list(zip([0] + ends[:-1].tolist(), ends.tolist()))
+        xs = x.new_zeros(spans[-1][1], x.shape[1]).index_copy_(0, places, x[order // k])
+        hidden = x.new_empty(len(xs), gate_up.shape[1])
         for e, (a, b) in enumerate(spans):
             torch.mm(xs[a:b], gate_up[e].T, out=hidden[a:b])
         act = swiglu(hidden)
         ys = torch.empty_like(xs)
         for e, (a, b) in enumerate(spans):
             torch.mm(act[a:b], down[e].T, out=ys[a:b])
-        picked = ys[inverse].view(tokens, k, -1)
-        ctx.save_for_backward(xs, hidden, act, picked, gate_up, down, weight, order, inverse)
+        picked = ys[place].view(tokens, k, -1)
+        ctx.save_for_backward(xs, hidden, act, picked, gate_up, down, weight, place)
         ctx.spans = spans
         return (picked.float() * weight[..., None]).sum(1)
 
     @staticmethod
     def backward(ctx, d_out):
-        xs, hidden, act, picked, gate_up, down, weight, order, inverse = ctx.saved_tensors
+        xs, hidden, act, picked, gate_up, down, weight, place = ctx.saved_tensors
         tokens, k = weight.shape
         d_weight = (picked.float() * d_out[:, None]).sum(-1)
-        d_ys = (d_out[:, None] * weight[..., None]).to(xs.dtype).view(tokens * k, -1)[order]
+        d_picked = (d_out[:, None] * weight[..., None]).to(xs.dtype).view(tokens * k, -1)
+        d_ys = torch.zeros_like(xs).index_copy_(0, place, d_picked)
         d_act, d_down, d_gate_up, d_xs = torch.empty_like(act), torch.empty_like(down), torch.empty_like(gate_up), torch.empty_like(xs)
         for e, (a, b) in enumerate(ctx.spans):
             torch.mm(d_ys[a:b], down[e], out=d_act[a:b])
@@ -87,7 +95,7 @@ class RoutedExperts(torch.autograd.Function):
         for e, (a, b) in enumerate(ctx.spans):
             torch.mm(d_hidden[a:b], gate_up[e], out=d_xs[a:b])
             torch.mm(d_hidden[a:b].T, xs[a:b], out=d_gate_up[e])
-        d_x = d_xs[inverse].view(tokens, k, -1).float().sum(1)
+        d_x = d_xs[place].view(tokens, k, -1).float().sum(1)
         return d_x.to(xs.dtype), d_gate_up, d_down, None, d_weight
 
 

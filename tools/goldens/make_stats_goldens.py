@@ -125,9 +125,86 @@ def router():
     return rows
 
 
+def student():
+    rows = []
+    for freedom in (1, 1.7, 4, 4.35, 30, 499, 123456.5):
+        for t in (0.0, 1e-6, 0.3, 2.0, 9.5, 60.0):
+            rows.append({"freedom": freedom, "t": t, "p": float(2 * stats.t.sf(t, freedom))})
+    return rows
+
+
+def student_quantiles():
+    return [{"freedom": freedom, "p": p, "t": float(stats.t.ppf(p, freedom))}
+            for freedom in (1, 1.7, 4, 30, 499) for p in (0.3, 0.5, 0.8, 0.975, 0.9999, 1 - 1e-7)]
+
+
+def crossed():
+    """The mean squares of an analysis of variance with items and draws crossed, in long doubles; t and
+    its quantiles are scipy's."""
+    wide = np.longdouble
+
+    def squares(table):  # [draw, item] -> MS of draws, MS of the rest
+        draws, items = table.shape
+        grand, by_draw, by_item = table.mean(), table.mean(axis=1), table.mean(axis=0)
+        ms_draws = items * ((by_draw - grand) ** 2).sum() / (draws - 1)
+        ms_rest = (((table - by_item[None, :] - by_draw[:, None] + grand) ** 2).sum()
+                   / ((draws - 1) * (items - 1)))
+        return ms_draws, ms_rest
+
+    random = np.random.default_rng(5)
+    rows = []
+    for items, s, t, fixed, spread, binary in ((12, 5, 1, True, 0.5, False), (8, 3, 4, False, 0.1, False),
+                                               (10, 1, 5, False, 0.0, False), (15, 2, 1, False, 1.0, False),
+                                               (20, 5, 5, False, 0.0, True), (20, 5, 1, True, 0.0, True)):
+        shared = random.normal(size=items)
+        arms = []
+        for draws, still in ((s, False), (t, fixed)):
+            table = shared + random.normal(size=(draws, items)) * 0.7
+            if not still:
+                table = table + spread * random.normal(size=(draws, 1)) + 0.3
+            arms.append((table > 0).astype(int) if binary else np.round(table, 3))
+        x, y = arms[0].astype(wide), arms[1].astype(wide)
+        n = wide(items)
+        d = x.mean(axis=0) - y.mean(axis=0)
+        terms = [(((d - d.mean()) ** 2).sum() / (n - 1) / n, n - 1)]
+        shares = {}  # of the arm whose draws are measured
+        for k, (arm, still) in enumerate(((x, False), (y, fixed))):
+            if not still:
+                source = k if len(arm) > 1 else 1 - k
+                shares[source] = shares.get(source, wide(0)) + wide(1) / len(arm)
+        by_draws = twice = wide(0)
+        for source, share in shares.items():
+            ms_draws, ms_rest = squares((x, y)[source])
+            freedom = len((x, y)[source]) - 1
+            by_draws += share * ms_draws / n
+            twice += share * ms_rest / n
+            terms += [(share * ms_draws / n, wide(freedom)), (share * ms_rest / n, freedom * (n - 1))]
+        variance = max(terms[0][0] + by_draws - twice, terms[0][0], by_draws)
+        freedom = max(variance ** 2 / sum(v ** 2 / f for v, f in terms), min(f for _, f in terms))
+        error = np.sqrt(variance)
+        reach = stats.t.ppf(0.975, float(freedom)) * error
+        rows.append({"first": arms[0].tolist(), "second": arms[1].tolist(), "fixed": fixed,
+                     "difference": float(d.mean()), "error": float(error), "freedom": float(freedom),
+                     "p": float(2 * stats.t.sf(abs(float(d.mean() / error)), float(freedom))),
+                     "low": float(d.mean() - reach), "high": float(d.mean() + reach)})
+    return rows
+
+
+def sign_flips():
+    """All 2^n choices of signs, none left out."""
+    rows = []
+    for seed, items, shift in ((6, 10, 0.5), (7, 14, 0.9), (8, 12, 0.0)):
+        values = np.round(np.random.default_rng(seed).normal(size=items) + shift, 3)
+        signs = 1 - 2 * ((np.arange(2 ** items)[:, None] >> np.arange(items)) & 1)
+        hits = np.abs(signs @ values) >= abs(values.sum()) - 1e-9
+        rows.append({"differences": values.tolist(), "p": float(hits.mean())})
+    return rows
+
+
 json.dump({"made_with": {name: version(name) for name in ("numpy", "scipy", "statsmodels")},
            "quantiles": quantiles(), "binomials": binomials(), "wilson": wilson(),
            "mcnemar": mcnemar_exact(), "paired_difference": paired_difference(),
            "smallest_drop": smallest_drop(), "adjusted": adjusted(), "bootstrap": bootstrap(),
-           "router": router()}, sys.stdout, indent=0)
+           "router": router(), "student": student(), "student_quantiles": student_quantiles(),
+           "crossed": crossed(), "sign_flips": sign_flips()}, sys.stdout, indent=0)
 sys.stdout.write("\n")

@@ -88,6 +88,9 @@ TEST(InjectionSpecTest, SaysWhatIsWrong) {
   ExpectMistake("ebb,rel:0.5,experts=random-1", "experts=random-1");
   ExpectMistake("ebb,rel:0.5,experts=most", "experts=most");
   ExpectMistake("ebb,rel:0.5,seed=x", "seed=x");
+  ExpectMistake("noise:normal+dither,rel:0.5", "has no bound");
+  ExpectMistake("rtn4+dither", "has no bound");
+  ExpectMistake("+dither,rel:0.5", "codec");
   ExpectMistake("ebb,rel:0.5,seed=1,seed=2", "twice");
 }
 
@@ -199,6 +202,24 @@ TEST_F(InjectionTest, TheSeedDecidesAndNothingElse) {
     equal += std::abs((after.gate[i] - before.gate[i]) - (after.up[i] - before.up[i])) < 1e-7;
   }
   EXPECT_LT(equal, before.gate.size() / 10);
+}
+
+TEST_F(InjectionTest, DitherRoundsOtherwiseForEachSeedUnderTheSameBound) {
+  const InjectedExperts plain = Make({"ebb:fast,rel:0.3"});
+  const InjectedExperts first = Make({"ebb:fast+dither,rel:0.3,seed=1"});
+  const InjectedExperts again = Make({"ebb:fast+dither,rel:0.3,seed=1"});
+  const InjectedExperts second = Make({"ebb:fast+dither,rel:0.3,seed=2"});
+  for (const InjectedExperts* injected : {&first, &second}) {
+    const InjectionSummary& summary = injected->summaries.front();
+    EXPECT_GT(*summary.max_error_over_bound, 0.9);
+    EXPECT_LE(*summary.max_error_over_bound, 1);
+    EXPECT_NEAR(summary.rmse_over_mean_abs, 0.3 / std::sqrt(3), 0.01);
+  }
+  for (const auto& [key, weights] : first.weights) {
+    EXPECT_EQ(weights->gate, again.weights.at(key)->gate);
+    EXPECT_NE(weights->gate, second.weights.at(key)->gate);
+    EXPECT_NE(weights->gate, plain.weights.at(key)->gate);
+  }
 }
 
 TEST_F(InjectionTest, RandomisedWeightsKeepTheirSizeOnly) {

@@ -10,7 +10,9 @@
 
 #include "base/json.h"
 #include "stats/bootstrap.h"
+#include "stats/crossed.h"
 #include "stats/multiple.h"
+#include "stats/permutation.h"
 #include "stats/proportions.h"
 #include "stats/router.h"
 #include "stats/special.h"
@@ -296,6 +298,230 @@ TEST(StatsTest, BootstrapRefusesWrongTables) {
   EXPECT_FALSE(BootstrapMean(six, 3, 2, {10, 0.95, 1}).has_value());
   EXPECT_FALSE(BootstrapMean(six, 3, 2, {1000, 0, 1}).has_value());
   EXPECT_FALSE(BootstrapMean(std::vector<double>{1, std::nan("")}, 2, 1).has_value());
+}
+
+TEST(StatsTest, ARatioOverSeedsStaysAShare) {
+  // Long items agree wholly, short ones half: resampling numerators alone would pass 1.
+  std::vector<double> agreed;
+  std::vector<double> tokens;
+  for (int seed = 0; seed < 3; ++seed) {
+    for (int i = 0; i < 10; ++i) {
+      tokens.push_back(i < 5 ? 100 : 2);
+      agreed.push_back(i < 5 ? 100 : 1);
+    }
+  }
+  const auto share = BootstrapRatio(agreed, tokens, 10, 3);
+  ASSERT_TRUE(share.has_value());
+  EXPECT_DOUBLE_EQ(share->value, 505.0 / 510);
+  EXPECT_LE(share->interval.high, 1);
+  EXPECT_LT(share->interval.low, share->value);
+  EXPECT_FALSE(BootstrapRatio(agreed, tokens, 10, 2).has_value());
+  // Seeds count: where they differ and items do not, the interval is that of seeds.
+  for (size_t i = 0; i < agreed.size(); ++i) {
+    tokens[i] = 10;
+    agreed[i] = static_cast<double>(5 + 2 * (i / 10));
+  }
+  const auto seeds = BootstrapRatio(agreed, tokens, 10, 3);
+  EXPECT_DOUBLE_EQ(seeds->value, 0.7);
+  EXPECT_DOUBLE_EQ(seeds->interval.low, 0.5);
+  EXPECT_DOUBLE_EQ(seeds->interval.high, 0.9);
+}
+
+TEST(StatsTest, StudentsTIsScipys) {
+  for (const Json& row : Goldens("student")) {
+    ExpectClose(StudentTTwoSided(row["t"], row["freedom"]), row["p"], 1e-9);
+  }
+  for (const Json& row : Goldens("student_quantiles")) {
+    EXPECT_NEAR(StudentTQuantile(row["p"], row["freedom"]), row["t"],
+                1e-9 * std::max(1.0, std::abs(row["t"].get<double>())));
+  }
+  EXPECT_EQ(StudentTTwoSided(std::numeric_limits<double>::infinity(), 3), 0);
+  EXPECT_TRUE(std::isnan(StudentTTwoSided(1, 0)));
+  EXPECT_TRUE(std::isnan(StudentTQuantile(1, 5)));
+}
+
+TEST(StatsTest, CrossedComparisonsAreTheirMeanSquares) {
+  for (const Json& row : Goldens("crossed")) {
+    const DrawValues first = row["first"];
+    const DrawValues second = row["second"];
+    const auto found = CompareCrossed({first}, {second, row["fixed"]});
+    ASSERT_TRUE(found.has_value()) << found.error().ToString();
+    EXPECT_NEAR(found->difference, row["difference"], 1e-12);
+    EXPECT_NEAR(found->standard_error, row["error"], 1e-12);
+    ExpectClose(found->freedom, row["freedom"], 1e-9);
+    ExpectClose(found->p_value, row["p"], 1e-8);
+    EXPECT_NEAR(found->interval.low, row["low"], 1e-9);
+    EXPECT_NEAR(found->interval.high, row["high"], 1e-9);
+    // The other way round it is the same with the other sign.
+    const auto turned = CompareCrossed({second, row["fixed"]}, {first});
+    EXPECT_NEAR(turned->difference, -found->difference, 1e-12);
+    EXPECT_NEAR(turned->p_value, found->p_value, 1e-12);
+  }
+}
+
+TEST(StatsTest, CrossedComparisonsRefuseWhatTheyCannotTell) {
+  const DrawValues two = {{1, 2, 3}, {1, 2, 4}};
+  const DrawValues one = {{1, 2, 3}};
+  const DrawValues single = {{1}, {2}};
+  const DrawValues not_finite = {{1, 2, NAN}, {1, 2, 3}};
+  const DrawValues shorter = {{1, 2}};
+  const DrawValues none;
+  EXPECT_FALSE(CompareCrossed({one}, {one}).has_value()) << "one draw each";
+  EXPECT_FALSE(CompareCrossed({two, true}, {two, true}).has_value());
+  EXPECT_FALSE(CompareCrossed({two}, {shorter}).has_value());
+  EXPECT_FALSE(CompareCrossed({single}, {single}).has_value()) << "one item";
+  EXPECT_FALSE(CompareCrossed({none}, {two}).has_value());
+  EXPECT_FALSE(CompareCrossed({not_finite}, {two}).has_value());
+  EXPECT_FALSE(CompareCrossed({two}, {two}, 1).has_value());
+  const DrawValues twice = {{1, 0}, {1, 0}};
+  const DrawValues once = {{1, 0}};
+  const auto same = CompareCrossed({twice}, {once, true});
+  EXPECT_EQ(same->p_value, 1);
+  EXPECT_EQ(same->standard_error, 0);
+  EXPECT_EQ(same->interval.low, 0);
+  EXPECT_EQ(same->interval.high, 0);
+}
+
+// How often the test calls a difference that is none, at 0.05. `draw(arm, items)` gives an arm.
+template <typename Draw>
+double FalseAlarms(int first_draws, int second_draws, bool fixed, int items, const Draw& draw) {
+  constexpr int kTrials = 2000;
+  int alarms = 0;
+  for (int trial = 0; trial < kTrials; ++trial) {
+    const auto [first, second] = draw(first_draws, second_draws, fixed, items);
+    alarms += CompareCrossed({first}, {second, fixed})->p_value < 0.05 ? 1 : 0;
+  }
+  return static_cast<double>(alarms) / kTrials;
+}
+
+struct Design {
+  int first;
+  int second;
+  bool fixed;
+};
+constexpr Design kDesigns[] = {{5, 5, false}, {1, 5, false}, {5, 1, true}};
+
+TEST(StatsTest, CrossedTestsKeepTheirLevelOnGaussianCells) {
+  std::mt19937_64 random(21);
+  std::normal_distribution<double> normal;
+  for (const Design& design : kDesigns) {
+    for (const double draw_spread : {0.1, 0.3}) {  // of means; that of the rest is 0.05 of them
+      const auto draw = [&](int first_draws, int second_draws, bool fixed, int items) {
+        const auto n = static_cast<size_t>(items);
+        std::vector<double> shared(n);
+        for (double& of : shared) of = normal(random);
+        const auto arm = [&](int draws, bool still) {
+          DrawValues values;
+          std::vector<double> own(n);
+          for (double& of : own) of = still ? 0 : 0.2 * normal(random);
+          for (int s = 0; s < draws; ++s) {
+            const double luck = still ? 0 : draw_spread * normal(random);
+            values.emplace_back(n);
+            for (size_t i = 0; i < n; ++i) {
+              values.back()[i] = shared[i] + own[i] + luck + (still ? 0 : 0.5 * normal(random));
+            }
+          }
+          return values;
+        };
+        DrawValues first = arm(first_draws, false);
+        return std::pair(std::move(first), arm(second_draws, fixed));
+      };
+      const double alarms = FalseAlarms(design.first, design.second, design.fixed, 100, draw);
+      SCOPED_TRACE(fmt::format("{} against {}, spread {}: {}", design.first, design.second,
+                               draw_spread, alarms));
+      EXPECT_GE(alarms, 0.02);
+      EXPECT_LE(alarms, 0.07);
+    }
+  }
+}
+
+TEST(StatsTest, CrossedTestsKeepTheirLevelOnFragileAnswers) {
+  // A few items hang in the balance and a draw tips several of them at once; all others are safe.
+  std::mt19937_64 random(22);
+  std::normal_distribution<double> normal;
+  std::uniform_real_distribution<double> uniform;
+  const auto chance = [](double logit) { return 1 / (1 + std::exp(-logit)); };
+  for (const Design& design : kDesigns) {
+    for (const int items : {40, 500}) {
+      for (const double luck_spread : {0.0, 1.0}) {
+        const auto draw = [&](int first_draws, int second_draws, bool fixed, int count) {
+          std::vector<double> logits(static_cast<size_t>(count), 8.0);
+          for (double& logit : logits) {
+            if (uniform(random) < 0.1) logit = normal(random);
+          }
+          const auto arm = [&](int draws, bool still) {
+            DrawValues values;
+            for (int s = 0; s < draws; ++s) {
+              const double luck = still ? 0 : luck_spread * normal(random);
+              values.emplace_back();
+              for (const double logit : logits) {
+                values.back().push_back(uniform(random) < chance(logit + luck) ? 1 : 0);
+              }
+            }
+            return values;
+          };
+          DrawValues first = arm(first_draws, false);
+          return std::pair(std::move(first), arm(second_draws, fixed));
+        };
+        const double alarms = FalseAlarms(design.first, design.second, design.fixed, items, draw);
+        EXPECT_LE(alarms, 0.08) << design.first << " against " << design.second << ", " << items
+                                << " items, luck " << luck_spread;
+      }
+    }
+  }
+}
+
+TEST(StatsTest, CrossedTestsSeeAnEffect) {
+  // A test that never alarms would keep its level too.
+  std::mt19937_64 random(23);
+  std::normal_distribution<double> normal;
+  const auto draw = [&](int first_draws, int second_draws, bool, int items) {
+    const auto arm = [&](int draws, double mean) {
+      DrawValues values(static_cast<size_t>(draws));
+      for (auto& row : values) {
+        const double luck = 0.1 * normal(random);
+        for (int i = 0; i < items; ++i) row.push_back(mean + luck + normal(random));
+      }
+      return values;
+    };
+    return std::pair(arm(first_draws, 0.5), arm(second_draws, 0));
+  };
+  EXPECT_GT(FalseAlarms(5, 5, false, 100, draw), 0.95);
+}
+
+TEST(StatsTest, ARatioAsAMeanHasItsVariance) {
+  // Two draws of three items; r = 12 / 24.
+  const DrawValues above = {{1, 2, 3}, {1, 2, 3}};
+  const DrawValues below = {{2, 4, 6}, {2, 4, 6}};
+  const auto linear = LineariseRatio(above, below);
+  ASSERT_TRUE(linear.has_value());
+  for (const auto& row : *linear) {
+    for (const double value : row) EXPECT_DOUBLE_EQ(value, 0.5);  // every item has the ratio
+  }
+  const auto uneven = LineariseRatio({{4, 0}}, {{1, 3}});
+  EXPECT_DOUBLE_EQ((*uneven)[0][0], 1 + (4 - 1) / 2.0);
+  EXPECT_DOUBLE_EQ((*uneven)[0][1], 1 + (0 - 3) / 2.0);
+  EXPECT_FALSE(LineariseRatio({{1, 2}}, {{0, 0}}).has_value());
+  EXPECT_FALSE(LineariseRatio({{1, 2}}, {{1}}).has_value());
+  EXPECT_FALSE(LineariseRatio({{1, 2}}, {{-1, 5}}).has_value());
+  EXPECT_FALSE(LineariseRatio({}, {}).has_value());
+}
+
+TEST(StatsTest, SignFlipsAreTheWholeEnumeration) {
+  for (const Json& row : Goldens("sign_flips")) {
+    const std::vector<double> differences = row["differences"];
+    const double expected = row["p"];
+    const double p = SignFlipTest(differences, 200000).value();
+    EXPECT_NEAR(p, expected, 5 * std::sqrt(expected * (1 - expected) / 200000) + 1e-5);
+  }
+  EXPECT_EQ(SignFlipTest(std::vector<double>(40, 1.0)).value(), 1.0 / 10001);
+  EXPECT_EQ(SignFlipTest(std::vector<double>(5, 0.0)).value(), 1);
+  EXPECT_EQ(SignFlipTest(std::vector<double>{0.3}).value(), 1);
+  EXPECT_EQ(SignFlipTest(std::vector<double>{1, -2, 3.5}).value(),
+            SignFlipTest(std::vector<double>{1, -2, 3.5}).value());
+  EXPECT_FALSE(SignFlipTest({}).has_value());
+  EXPECT_FALSE(SignFlipTest(std::vector<double>{NAN}).has_value());
+  EXPECT_FALSE(SignFlipTest(std::vector<double>{1}, 0).has_value());
 }
 
 TEST(StatsTest, RouterStatisticsAreTheirFormulas) {

@@ -4,67 +4,163 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <map>
 
+#include "stats/special.h"
 #include "study/tables.h"
 
 namespace ebb {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
-TEST(ContrastTest, OneSeedIsMcNemar) {
+constexpr bool kFixed = true;
+
+TEST(ContrastTest, OneDrawAgainstTheBaselineIsMcNemarAndNewcombe) {
   // 20 items: 6 fell, 1 rose. Two-sided exact: 2 (C(7,0) + C(7,1)) / 2^7 = 16 / 128.
   SeedValues before(1, std::vector<double>(20, 1));
   SeedValues after = before;
   for (int i = 0; i < 6; ++i) after[0][static_cast<size_t>(i)] = 0;
   before[0][7] = 0;
-  const auto contrast = ContrastPairs(after, before);
+  const auto contrast = ContrastArms({after, {}}, {before, {}, kFixed});
   ASSERT_TRUE(contrast.has_value());
+  EXPECT_EQ(contrast->test, ContrastTest::kMcNemar);
   EXPECT_EQ(contrast->items, 20);
   EXPECT_EQ(contrast->fell, 6);
   EXPECT_EQ(contrast->rose, 1);
   EXPECT_NEAR(contrast->p_value, 0.125, 1e-12);
+  const Estimate newcombe = PairedDifference({13, 6, 1, 0}).value();
   EXPECT_DOUBLE_EQ(contrast->difference.value, -0.25);
-  EXPECT_LT(contrast->difference.interval.low, -0.25);
-  EXPECT_GT(contrast->difference.interval.high, -0.25);
-  EXPECT_DOUBLE_EQ(contrast->detectable, SmallestDetectableDrop(20, 7.0 / 20).value());
+  EXPECT_DOUBLE_EQ(contrast->difference.interval.low, newcombe.interval.low);
+  EXPECT_DOUBLE_EQ(contrast->difference.interval.high, newcombe.interval.high);
+  EXPECT_DOUBLE_EQ(DetectableDifference(*contrast).value(),
+                   SmallestDetectableDrop(20, 7.0 / 20).value());
+  EXPECT_DOUBLE_EQ(DetectableDifference(*contrast, 0.01).value(),
+                   SmallestDetectableDrop(20, 7.0 / 20, 0.01).value());
 }
 
-TEST(ContrastTest, SeveralSeedsCountItemsNotAnswers) {
-  // Two seeds that agree about every item are no more evidence than one: 3 items fell, p = 2 / 8.
+TEST(ContrastTest, SeveralSeedsCountItemsAndDraws) {
+  // Two seeds that agree about every item: no variance of draws, so that V = var(d) / n with
+  // d = -1 of 3 of 10 items: 0.21 * 10 / 9 / 10, and Satterthwaite's freedom is that of items.
   const std::vector<double> baseline(10, 1);
   std::vector<double> worse = baseline;
   worse[0] = worse[1] = worse[2] = 0;
-  const auto contrast = ContrastPairs({worse, worse}, {baseline});
+  const auto contrast = ContrastArms({{worse, worse}, {}}, {{baseline}, {}, kFixed});
   ASSERT_TRUE(contrast.has_value());
-  EXPECT_NEAR(contrast->p_value, 0.25, 1e-12);
+  EXPECT_EQ(contrast->test, ContrastTest::kCrossed);
   EXPECT_DOUBLE_EQ(contrast->difference.value, -0.3);
-  // An item that one seed gains and another loses has not changed.
-  std::vector<double> low = baseline;
-  std::vector<double> high = baseline;
-  low[4] = 0;
-  high[4] = 2;
-  const auto even = ContrastPairs({low, high}, {baseline});
-  ASSERT_TRUE(even.has_value());
-  EXPECT_EQ(even->rose + even->fell, 0);
-  EXPECT_DOUBLE_EQ(even->p_value, 1);
-  EXPECT_DOUBLE_EQ(even->difference.value, 0);
+  EXPECT_NEAR(contrast->standard_error, std::sqrt(0.21 / 9), 1e-12);
+  EXPECT_NEAR(contrast->freedom, 9, 1e-9);
+  EXPECT_NEAR(contrast->p_value, 0.081126, 1e-5);  // t = 1.963961 with 9 degrees of freedom
+  // Seeds that differ widen it: the luck of a draw is no effect.
+  std::vector<double> better = baseline;
+  for (size_t i = 0; i < 6; ++i) worse[i] = 0;
+  const auto uneven = ContrastArms({{worse, better}, {}}, {{baseline}, {}, kFixed});
+  EXPECT_DOUBLE_EQ(uneven->difference.value, -0.3);
+  EXPECT_GT(uneven->standard_error, 0.29);
+  EXPECT_LT(uneven->freedom, 2);
+  EXPECT_GT(uneven->p_value, 0.4);
+}
+
+TEST(ContrastTest, ACodecIsOneDrawOfMany) {
+  // Noise of five seeds loses 1 to 9 of 100 items, a codec 9: not more than another seed would.
+  SeedValues noise(5, std::vector<double>(100, 1));
+  for (size_t s = 0; s < 5; ++s) {
+    for (size_t i = 0; i < 1 + 2 * s; ++i) noise[s][i * 7 + s] = 0;
+  }
+  SeedValues codec(1, std::vector<double>(100, 1));
+  for (size_t i = 0; i < 9; ++i) codec[0][i * 7 + 50 % 7] = 0;
+  const auto contrast = ContrastArms({codec, {}}, {noise, {}});
+  ASSERT_TRUE(contrast.has_value());
+  EXPECT_EQ(contrast->test, ContrastTest::kCrossed);
+  EXPECT_NEAR(contrast->difference.value, -0.04, 1e-12);
+  // sd of the draws' means 0.0316, of one against five of them x sqrt(1 + 1/5).
+  EXPECT_GT(contrast->standard_error, 0.0316 * std::sqrt(1.2) - 1e-4);
+  EXPECT_GT(contrast->p_value, 0.2);
 }
 
 TEST(ContrastTest, NoChangeStillSaysWhatCouldHaveBeenSeen) {
   const SeedValues same(3, std::vector<double>(500, 1));
-  const auto contrast = ContrastPairs(same, {same[0]});
+  for (const SeedValues& draws : {same, SeedValues{same[0]}}) {
+    const auto contrast = ContrastArms({draws, {}}, {{same[0]}, {}, kFixed});
+    ASSERT_TRUE(contrast.has_value());
+    EXPECT_EQ(contrast->p_value, 1);
+    EXPECT_EQ(contrast->difference.interval.low, 0);
+    EXPECT_EQ(contrast->difference.interval.high, 0);
+    const double detectable = DetectableDifference(*contrast).value();
+    EXPECT_GT(detectable, 0);
+    EXPECT_LT(detectable, 0.05);
+    EXPECT_GT(DetectableDifference(*contrast, 0.001).value(), detectable);
+  }
+}
+
+TEST(ContrastTest, WhereEverythingFellAlikeItemsAreTheEvidence) {
+  // No variance at all, and yet no certainty: 8 of 8 items fell, p = 2 / 2^8.
+  const SeedValues all(2, std::vector<double>(8, 0));
+  const auto contrast = ContrastArms({all, {}}, {{std::vector<double>(8, 1)}, {}, kFixed});
   ASSERT_TRUE(contrast.has_value());
-  EXPECT_NEAR(contrast->p_value, 1, 1e-12);
-  EXPECT_GT(contrast->detectable, 0);
-  EXPECT_LT(contrast->detectable, 0.05);
+  EXPECT_NEAR(contrast->p_value, 2.0 / 256, 1e-12);
+  EXPECT_DOUBLE_EQ(contrast->difference.value, -1);
+  EXPECT_LT(contrast->difference.interval.low, contrast->difference.interval.high);
+  // One item says nothing of other items.
+  const auto one = ContrastArms({{{0}, {0}}, {}}, {{{1}}, {}, kFixed});
+  ASSERT_TRUE(one.has_value());
+  EXPECT_EQ(one->p_value, 1);
+  EXPECT_FALSE(std::isfinite(one->difference.interval.low));
+  EXPECT_EQ(DetectableDifference(*one).value(), 1);
+}
+
+TEST(ContrastTest, DivergenceIsARatioInNats) {
+  // Long items diverge more: 0.3 a token of 100 tokens and 0.1 of 10, against a tenth of that.
+  SeedValues sums;
+  SeedValues less;
+  SeedValues tokens;
+  for (int s = 0; s < 4; ++s) {
+    sums.emplace_back();
+    less.emplace_back();
+    tokens.emplace_back();
+    for (int i = 0; i < 20; ++i) {
+      const bool is_long = i % 2 == 0;
+      const double of = is_long ? 100 : 10;
+      tokens.back().push_back(of);
+      sums.back().push_back(of * (is_long ? 0.3 : 0.1) * (1 + 0.01 * s));
+      less.back().push_back(sums.back().back() / 10);
+    }
+  }
+  const auto contrast = ContrastArms({sums, tokens}, {less, tokens});
+  ASSERT_TRUE(contrast.has_value());
+  const double mean = (30.0 + 1) / 110 * 1.015;
+  EXPECT_NEAR(contrast->difference.value, 0.9 * mean, 1e-12);
+  EXPECT_LT(contrast->p_value, 1e-6);
+  // What could be seen is in the same unit: a few standard errors, not a share of items.
+  const double detectable = DetectableDifference(*contrast).value();
+  EXPECT_GT(detectable, 2.8 * contrast->standard_error);
+  EXPECT_LT(detectable, 4 * contrast->standard_error);
+
+  // One draw each: signs are flipped, and the unit stays.
+  const auto single = ContrastArms({{sums[0]}, {tokens[0]}}, {{less[0]}, {tokens[0]}});
+  ASSERT_TRUE(single.has_value());
+  EXPECT_EQ(single->test, ContrastTest::kSignFlip);
+  EXPECT_NEAR(single->difference.value, 0.9 * 31 / 110, 1e-12);
+  EXPECT_LT(single->difference.interval.low, single->difference.value);
+  EXPECT_LT(single->p_value, 0.001);
+  EXPECT_NEAR(DetectableDifference(*single).value(),
+              (1.959963985 + 0.841621234) * single->standard_error, 1e-6);
+  EXPECT_FALSE(std::isfinite(DetectableDifference(*single, 1e-6).value())) << "of 10,000 flips";
+  const auto nothing = ContrastArms({{sums[0]}, {tokens[0]}}, {{sums[0]}, {tokens[0]}});
+  EXPECT_EQ(nothing->p_value, 1);
+  EXPECT_EQ(nothing->difference.interval.high, 0);
 }
 
 TEST(ContrastTest, OtherItemsAreRefused) {
-  EXPECT_FALSE(ContrastPairs({{1, 0}}, {{1}}).has_value());
-  EXPECT_FALSE(ContrastPairs({}, {{1}}).has_value());
-  EXPECT_FALSE(ContrastPairs({{}}, {{}}).has_value());
+  EXPECT_FALSE(ContrastArms({{{1, 0}}, {}}, {{{1}}, {}}).has_value());
+  EXPECT_FALSE(ContrastArms({{}, {}}, {{{1}}, {}}).has_value());
+  EXPECT_FALSE(ContrastArms({{{}}, {}}, {{{}}, {}}).has_value());
+  EXPECT_FALSE(ContrastArms({{{1, 0}}, {{1, 1}}}, {{{1, 0}}, {}}).has_value());
+  EXPECT_FALSE(ContrastArms({{{1, 0}}, {{1}}}, {{{1, 0}}, {{1, 1}}}).has_value());
 }
 
 // Two layers by two seeds, 40 items, of which the first 30 are measured for divergence.
@@ -99,6 +195,8 @@ class AnalysisTest : public ::testing::Test {
     cell.layers = layers;
     cell.experts = "all";
     cell.seed = seed;
+    cell.measures_accuracy = true;
+    cell.measures_kl = true;
     for (int i = 0; i < kItems; ++i) {
       const bool right = i >= lost;
       cell.has_answer.push_back(1);
@@ -135,23 +233,31 @@ TEST_F(AnalysisTest, ArmsContrastsAndTheirCorrection) {
   EXPECT_NEAR(first.failures[static_cast<size_t>(Failure::kFormatViolation)], 0.1, 1e-12);
   EXPECT_NEAR(first.failures[static_cast<size_t>(Failure::kReasoningCollapse)], 0.15, 1e-12);
 
-  // ICA: layer 1 against the baseline and against layer 2 both fell on 10 items: p = 2 / 2^10;
-  // layer 2 against the baseline: 1. Holm over the three: 3 p, 2 p -> not below the first, 1.
-  const double p = 2.0 / 1024;
+  // ICA: layer 1 against the baseline and against layer 2: both seeds lose the same 10 of 40 items,
+  // so that t = 0.25 / sqrt(0.1875 / 39) with 39 degrees of freedom; layer 2 against the baseline:
+  // nothing. Holm over the three: 3 p, 2 p -> not below the first, 1.
+  const double p = StudentTTwoSided(0.25 / std::sqrt(0.1875 / 39), 39);
   int seen = 0;
   for (const ContrastRow& row : analysis->contrasts) {
     if (row.measure != Measure::kIca) continue;
     EXPECT_EQ(row.method, "holm");
+    EXPECT_EQ(row.family, 3);
+    EXPECT_GT(row.detectable_adjusted, row.detectable);
+    EXPECT_DOUBLE_EQ(row.detectable_adjusted, DetectableDifference(row.contrast, 0.05 / 3).value());
     if (row.kind == "baseline" && row.first == "noise, layer 1") {
-      EXPECT_NEAR(row.contrast.p_value, p, 1e-12);
-      EXPECT_NEAR(row.p_adjusted, 3 * p, 1e-12);
+      EXPECT_NEAR(row.contrast.p_value, p, 1e-9);
+      EXPECT_NEAR(row.p_adjusted, 3 * p, 1e-9);
       EXPECT_DOUBLE_EQ(row.contrast.difference.value, -0.25);
+      EXPECT_EQ(row.second, "baseline");
+      EXPECT_FALSE(row.second_arm.has_value());
     } else if (row.kind == "baseline") {
       EXPECT_NEAR(row.p_adjusted, 1, 1e-12);
     } else {
       EXPECT_EQ(row.kind, "layers");
       EXPECT_EQ(row.second, "noise, layer 2");
-      EXPECT_NEAR(row.p_adjusted, 3 * p, 1e-12);
+      EXPECT_EQ(row.first_arm, 0u);
+      EXPECT_EQ(row.second_arm, 1u);
+      EXPECT_NEAR(row.p_adjusted, 3 * p, 1e-9);
     }
     ++seen;
   }
@@ -166,8 +272,44 @@ TEST_F(AnalysisTest, TheMapIsScreenedByFalseDiscoveryRate) {
     EXPECT_EQ(row.kind, "baseline");
     EXPECT_EQ(row.method, "bh");
     if (row.measure == Measure::kIca && row.first == "noise, layer 1") {
-      EXPECT_NEAR(row.p_adjusted, 2 * 2.0 / 1024, 1e-12);  // the smaller of two
+      EXPECT_NEAR(row.p_adjusted, 2 * row.contrast.p_value, 1e-12);  // the smaller of two
     }
+  }
+}
+
+TEST_F(AnalysisTest, SharesOverTokensStayShares) {
+  // Long items agree on all tokens, short ones on few: weighted by the mean length they would
+  // agree on more than all.
+  for (size_t c = 1; c < 3; ++c) {
+    CellResults& cell = results_.cells[c];
+    for (size_t i = 0; i < 30; ++i) {
+      cell.tokens[i] = i % 3 == 0 ? 90 : 3;
+      cell.agreements[i] = i % 3 == 0 ? 90 : 1;
+      cell.token_kl[i].assign(static_cast<size_t>(cell.tokens[i]), 0.5f);
+      cell.sum_kl[i] = 0.5 * cell.tokens[i];
+    }
+  }
+  const auto analysis = AnalyseStudy(results_);
+  ASSERT_TRUE(analysis.has_value()) << analysis.error().ToString();
+  const Arm& arm = analysis->arms[0];
+  EXPECT_DOUBLE_EQ(arm.top1_agreement->value, 920.0 / 960);
+  EXPECT_LE(arm.top1_agreement->interval.high, 1);
+  EXPECT_LT(arm.top1_agreement->interval.low, 920.0 / 960);
+  // 0.5 nats a token of every item: whichever are drawn, the ratio is that.
+  EXPECT_NEAR(arm.mean_kl->interval.low, 0.5, 1e-12);
+  EXPECT_NEAR(arm.mean_kl->interval.high, 0.5, 1e-12);
+}
+
+TEST_F(AnalysisTest, CellsOfSeveralSpecificationsAreNoLayersContrast) {
+  for (size_t c = 1; c < 3; ++c) results_.cells[c].label += " | rtn4";
+  const auto analysis = AnalyseStudy(results_);
+  ASSERT_TRUE(analysis.has_value());
+  for (const ContrastRow& row : analysis->contrasts) EXPECT_EQ(row.kind, "baseline");
+  const auto tables = MakeStudyTables(results_, *analysis).value();
+  for (const StudyTable& table : tables) {
+    if (table.name != "sensitivity.csv") continue;
+    EXPECT_THAT(table.csv, HasSubstr("T4,noise:normal,2"));
+    EXPECT_THAT(table.csv, Not(HasSubstr("T4,noise:normal,1")));
   }
 }
 
@@ -187,7 +329,22 @@ TEST_F(AnalysisTest, AnArmThatIsNotDoneHasNoFigures) {
   EXPECT_FALSE(analysis->arms[0].ica.has_value());
   EXPECT_FALSE(analysis->arms[0].mean_kl.has_value());
   EXPECT_TRUE(analysis->arms[1].ica.has_value());
+  EXPECT_TRUE(analysis->arms[0].lacks_answers);
+  EXPECT_TRUE(analysis->arms[0].lacks_kl);
+  EXPECT_FALSE(analysis->arms[1].lacks_answers);
   for (const ContrastRow& row : analysis->contrasts) EXPECT_EQ(row.first, "noise, layer 2");
+}
+
+TEST_F(AnalysisTest, ADivergenceThatIsNotFiniteIsNotAMissingOne) {
+  results_.cells[1].sum_kl[7] = std::nan("");
+  results_.cells[1].token_kl[7].assign(10, std::nanf(""));
+  const auto analysis = AnalyseStudy(results_);
+  ASSERT_TRUE(analysis.has_value()) << analysis.error().ToString();
+  EXPECT_FALSE(analysis->arms[0].mean_kl.has_value());
+  EXPECT_TRUE(analysis->arms[0].kl_not_finite);
+  EXPECT_FALSE(analysis->arms[0].lacks_kl);
+  const auto tables = MakeStudyTables(results_, *analysis).value();
+  EXPECT_THAT(tables[1].csv, HasSubstr("measured,not finite\n"));
 }
 
 TEST_F(AnalysisTest, ANullCheckFindsOneChangedItem) {
@@ -203,11 +360,39 @@ TEST_F(AnalysisTest, ANullCheckFindsOneChangedItem) {
   EXPECT_FALSE(analysis->checks[1].ok());
   EXPECT_EQ(analysis->checks[1].changed_answers, 1);
   EXPECT_EQ(analysis->checks[1].changed_kl, 1);
+  EXPECT_EQ(analysis->CountChecks().failed(), 1);
+}
+
+TEST_F(AnalysisTest, ANullCheckThatIsNotMeasuredHasNotComeOutNull) {
+  results_.experiments[0].compare = Contrast::kNull;
+  results_.experiments[0].members = {{3, 0, std::nullopt}, {4, 1, std::nullopt}};
+  results_.cells[3].has_answer[5] = 0;
+  results_.cells[4].has_kl.assign(kItems, 0);
+  auto analysis = AnalyseStudy(results_);
+  ASSERT_TRUE(analysis.has_value());
+  for (const NullCheck& check : analysis->checks) {
+    EXPECT_FALSE(check.ok());
+    EXPECT_EQ(check.Outcome(), "not measured yet");
+  }
+  EXPECT_EQ(analysis->CountChecks().unfinished, 2);
+  EXPECT_EQ(analysis->CountChecks().failed(), 0);
+  // A change is known before all is measured.
+  results_.cells[3].answer_hash[17] = 99;
+  analysis = AnalyseStudy(results_);
+  EXPECT_EQ(analysis->checks[0].Outcome(), "changed");
+  EXPECT_EQ(analysis->CountChecks().failed(), 1);
+  // What a cell is not asked for is not missing; without the baseline's answers nothing is checked.
+  results_.cells[4].measures_kl = false;
+  EXPECT_EQ(AnalyseStudy(results_)->checks[1].Outcome(), "null");
+  results_.cells[0].has_answer[1] = 0;
+  EXPECT_EQ(AnalyseStudy(results_)->checks[1].Outcome(), "not measured yet");
 }
 
 TEST_F(AnalysisTest, SeedsAgainstSeeds) {
   results_.experiments[0].compare = Contrast::kSeeds;
-  for (int i = 20; i < 28; ++i) results_.cells[2].ica[static_cast<size_t>(i)] = 0;
+  // Seed 2 is worse, and stands first in the database.
+  for (int i = 20; i < 28; ++i) results_.cells[1].ica[static_cast<size_t>(i)] = 0;
+  std::swap(results_.cells[1].seed, results_.cells[2].seed);
   const auto analysis = AnalyseStudy(results_);
   ASSERT_TRUE(analysis.has_value());
   const auto row = std::find_if(
@@ -216,8 +401,13 @@ TEST_F(AnalysisTest, SeedsAgainstSeeds) {
       });
   ASSERT_NE(row, analysis->contrasts.end());
   EXPECT_EQ(row->contrast.rose, 8);  // the first seed has more right than the second
+  EXPECT_EQ(row->contrast.test, ContrastTest::kMcNemar);
   EXPECT_NEAR(row->contrast.p_value, 2.0 / 256, 1e-12);
   EXPECT_NEAR(row->p_adjusted, 4.0 / 256, 1e-12);  // of two arms
+  // Noise that differs from itself is a failed check.
+  EXPECT_EQ(analysis->CountChecks().seed_contrasts, 6);
+  EXPECT_EQ(analysis->CountChecks().seeds_differ, 1);
+  EXPECT_EQ(analysis->CountChecks().failed(), 1);
 }
 
 TEST_F(AnalysisTest, CodecsAreComparedWithTheirReference) {

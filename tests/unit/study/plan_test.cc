@@ -93,6 +93,29 @@ CellResults Cell(const std::string& label, std::vector<double> kls, size_t items
   return cell;
 }
 
+// From the least size that works on, every size works: a step of the correction that finds nothing
+// takes nothing away.
+TEST_F(PlanTest, EverySizeAboveTheLeastWorks) {
+  const auto sizes = ExpertSizes::Create(*source_, CodecSetting::kFast).value();
+  const DivergenceFit fit = Fit(source_->config());
+  const uint64_t weights = sizes.experts().size() * sizes.weights_of_expert();
+  bool works = false;
+  int refused = 0;
+  for (uint64_t per_mille = 1500; per_mille < 3500; per_mille += 40) {
+    const uint64_t budget = weights * per_mille / 8000;
+    const auto plan = MakePlan(fit, sizes, budget, pool_);
+    if (!plan) {
+      EXPECT_FALSE(works) << budget << ": " << plan.error().ToString();
+      ++refused;
+      continue;
+    }
+    works = true;
+    EXPECT_LE(plan->size_bytes, budget);
+  }
+  EXPECT_TRUE(works);
+  EXPECT_GT(refused, 0);
+}
+
 TEST_F(PlanTest, FindsTheCellsThatSayHowSensitiveALayerIs) {
   StudyResults study;
   DataResults data;
@@ -132,6 +155,12 @@ TEST_F(PlanTest, FindsTheCellsThatSayHowSensitiveALayerIs) {
   ASSERT_FALSE(both.has_value());
   EXPECT_THAT(both.error().ToString(), HasSubstr("arith, math"));
   EXPECT_EQ(FindSensitivityCells(study, source_->config(), "math")->points.size(), 1u);
+  // A cell whose divergence nobody wants is neither unfinished nor a data set to choose.
+  study.cells.back().cell_id = 77;
+  study.cells[3].cell_id = 78;
+  const auto asked = FindSensitivityCells(study, source_->config(), "", {77, 78});
+  ASSERT_TRUE(asked.has_value()) << asked.error().ToString();
+  EXPECT_EQ(asked->unfinished, 1);
   const auto none = FindSensitivityCells(study, source_->config(), "gsm8k");
   ASSERT_FALSE(none.has_value());
   EXPECT_THAT(none.error().ToString(), HasSubstr("single layers or experts"));

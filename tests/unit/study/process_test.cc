@@ -74,6 +74,21 @@ TEST_F(StudyProcessTest, TwoRunsOfOneStudyAreRefused) {
   EXPECT_THAT(result.output, HasSubstr("another ebb study run is at work"));
 }
 
+TEST_F(StudyProcessTest, OneDatabaseHasOneRunWhateverTheStudyFile) {
+  const std::string study = Study("one", 100);
+  const std::string other = dir_.Path("one/other.toml");
+  // While one runs, its file is saved by an editor, which puts a new one in its place; and another
+  // study file names the same database.
+  const ProcessResult result = RunShell(fmt::format(
+      "{0} study run {1} --threads 1 >/dev/null 2>&1 & first=$!; for i in $(seq 100); "
+      "do [ -e {3} ] && break; sleep 0.05; done; cp {1} {2}; cp {1} {1}.new; mv {1}.new "
+      "{1}; {0} study run {1} --threads 1 2>&1; a=$?; {0} study run {2} --threads 1 "
+      "2>&1; b=$?; kill -9 $first; exit $((a * 10 + b))",
+      EBB_BINARY, study, other, dir_.Path("one/study.sqlite")));
+  EXPECT_EQ(result.exit_code, 11) << result.output;
+  EXPECT_THAT(result.output, HasSubstr("another ebb study run is at work"));
+}
+
 TEST_F(StudyProcessTest, InitRunStatusAndTablesWorkTogether) {
   const auto ebb = [&](const std::string& line) {
     return RunShell(std::string(EBB_BINARY) + " study " + line + " 2>&1");
@@ -143,6 +158,34 @@ TEST_F(MpiTest, AKilledRankIsNamedAndItsWorkIsDoneByTheOther) {
   // Whatever mpirun made of it, the next run completes it.
   ASSERT_EQ(Run("", study).exit_code, 0);
   EXPECT_EQ(Hash("two"), Hash("one"));
+}
+
+// Of three ranks any one may die: the others must not wait for it at the end, as MPI_Finalize does.
+TEST_F(MpiTest, NobodyWaitsForTheDeadAtTheEnd) {
+  ASSERT_EQ(Run("", Study("one", 40)).exit_code, 0);
+  for (const int victim : {0, 2}) {
+    SCOPED_TRACE(victim);
+    const std::string name = fmt::format("without {}", victim);
+    const std::string study = Study(name, 40);
+    const std::string script = dir_.Write(
+        "rank.sh",
+        fmt::format("#!/bin/bash\n"
+                    "[ \"$OMPI_COMM_WORLD_RANK\" = {3} ] || exec {0} study run '{1}' "
+                    "--threads 1\n"
+                    "{0} study run '{1}' --threads 1 &\npid=$!\n"
+                    "for i in $(seq 200); do sleep 0.05; [ -s '{2}-wal' ] && break; done\n"
+                    "sleep 0.3; kill -9 $pid; wait $pid; exit 0\n",
+                    EBB_BINARY, study, dir_.Path(name + "/study.sqlite"), victim));
+    const ProcessResult result = RunShell("timeout -k 5 100 " + Mpirun("--enable-recovery -n 3") +
+                                          "bash " + script + " 2>&1");
+    EXPECT_NE(result.exit_code, 124) << "somebody waits: " << result.output;
+    EXPECT_NE(result.exit_code, 137) << "somebody waits: " << result.output;
+    if (victim != 0) {
+      EXPECT_THAT(result.output, HasSubstr("rank 2"));
+    }
+    ASSERT_EQ(Run("", "'" + study + "'").exit_code, 0);
+    EXPECT_EQ(Hash(name), Hash("one"));
+  }
 }
 
 }  // namespace

@@ -99,8 +99,9 @@ TEST_F(StudyRunTest, RanksDoNotChangeTheContent) {
   std::vector<std::thread> others;
   for (size_t r = 1; r < transports.size(); ++r) {
     others.emplace_back([&, r] {
-      const Status status = ServeStudy(inputs, *transports[r], OneThread());
-      EXPECT_TRUE(status.has_value()) << status.error().ToString();
+      const auto lost_ranks = ServeStudy(inputs, *transports[r], OneThread());
+      ASSERT_TRUE(lost_ranks.has_value()) << lost_ranks.error().ToString();
+      EXPECT_FALSE(*lost_ranks);
     });
   }
   const auto summary = RunStudy(inputs, transports[0].get(), OneThread());
@@ -190,18 +191,81 @@ TEST_F(StudyRunTest, ARankThatFallsSilentIsGivenUp) {
   EXPECT_EQ(Hash("silent"), reference);
 }
 
+// What a rank says after it was given up is no news, but for what it has measured.
+TEST_F(StudyRunTest, ARankThatWasGivenUpCannotEndTheRun) {
+  const std::string reference = Reference();
+  const StudyInputs inputs = Inputs("late words");
+  auto transports = ConnectRanks(2);
+  std::thread other([&] {
+    Transport& rank = *transports[1];
+    Message message;
+    message.kind = MessageKind::kReady;
+    message.text = "elsewhere";
+    message.number = 1;
+    EXPECT_TRUE(rank.Send(0, Pack(message)).has_value());
+    bool stopped = false;
+    for (int i = 0; i < 60000 && !stopped; ++i) {
+      const auto envelope = rank.Receive();
+      ASSERT_TRUE(envelope.has_value());
+      stopped = *envelope && Unpack((*envelope)->bytes)->kind == MessageKind::kStop;
+      if (!*envelope) usleep(1000);
+    }
+    EXPECT_TRUE(stopped) << "nobody told it to stop";
+    EXPECT_TRUE(rank.Send(0, Pack(message)).has_value());  // ready again
+    message.kind = MessageKind::kDone;
+    message.unit_id = 1;
+    EXPECT_TRUE(rank.Send(0, Pack(message)).has_value());
+    message.kind = MessageKind::kFailed;
+    EXPECT_TRUE(rank.Send(0, Pack(message)).has_value());
+    // Stays connected until rank 0 has ended.
+    for (int i = 0; i < 60000 && rank.Gone().empty(); ++i) {
+      const auto envelope = rank.Receive();
+      if (envelope && *envelope) {
+        EXPECT_NE(Unpack((*envelope)->bytes)->kind, MessageKind::kWork);
+      }
+      usleep(1000);
+    }
+  });
+  StudyRunOptions options = OneThread();
+  options.silence_seconds = 0.05;
+  const auto summary = RunStudy(inputs, transports[0].get(), options);
+  transports[0]->Close(true);
+  other.join();
+  ASSERT_TRUE(summary.has_value()) << summary.error().ToString();
+  EXPECT_EQ(summary->workers, 2) << "it was ready once";
+  EXPECT_THAT(summary->lost_ranks, ElementsAre(1));
+  EXPECT_EQ(Hash("late words"), reference);
+}
+
+TEST_F(StudyRunTest, ARankWhoseCoordinatorDiesSaysSoAndEnds) {
+  const StudyInputs inputs = Inputs("orphan");
+  auto transports = ConnectRanks(2);
+  std::thread coordinator([&] {
+    Message hello;
+    hello.kind = MessageKind::kHello;
+    hello.text = inputs.Fingerprint() + " elsewhere";
+    EXPECT_TRUE(transports[0]->Send(1, Pack(hello)).has_value());
+    bool ready = false;
+    for (int i = 0; i < 60000 && !ready; ++i) {
+      const auto envelope = transports[0]->Receive();
+      ready = envelope && *envelope && Unpack((*envelope)->bytes)->kind == MessageKind::kReady;
+      if (!ready) usleep(1000);
+    }
+    EXPECT_TRUE(ready);
+    transports[0]->Close(true);
+  });
+  const auto served = ServeStudy(inputs, *transports[1], OneThread());
+  coordinator.join();
+  ASSERT_FALSE(served.has_value());
+  EXPECT_THAT(served.error().ToString(), HasSubstr("rank 0: it is gone"));
+}
+
 TEST_F(StudyRunTest, AFailedRankIsNamedAndNothingIsLost) {
   const StudyInputs inputs = Inputs("failed");
   auto transports = ConnectRanks(2);
   std::thread other([&] {
-    ReportUselessRank(*transports[1], Error{ErrorCode::kNotFound, "no such file", "model"});
-    // Until it is dismissed.
-    for (int i = 0; i < 5000; ++i) {
-      const auto envelope = transports[1]->Receive();
-      if (envelope && *envelope && Unpack((*envelope)->bytes)->kind == MessageKind::kStop) return;
-      usleep(1000);
-    }
-    ADD_FAILURE() << "nobody said stop";
+    // Comes back when it is dismissed.
+    ReportUselessRank(*transports[1], Error{ErrorCode::kNotFound, "no such file", "model"}, 60);
   });
   const auto summary = RunStudy(inputs, transports[0].get(), OneThread());
   other.join();

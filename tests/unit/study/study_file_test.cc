@@ -42,6 +42,8 @@ TEST(StudyFileTest, ReadsWhatItDocuments) {
       "dir/s.toml");
   ASSERT_TRUE(study.has_value()) << study.error().ToString();
   EXPECT_EQ(study->model, "dir/m");
+  EXPECT_EQ(study->model_written, "m");
+  EXPECT_EQ(study->data[0].file_written, "x.jsonl");
   EXPECT_EQ(study->database, "dir/d.sqlite");
   EXPECT_EQ(study->data[0].file, "dir/x.jsonl");
   EXPECT_EQ(study->data[0].new_tokens, 160);
@@ -152,6 +154,24 @@ TEST(PresetTest, LayersAreScaledToTheModelsDepth) {
   EXPECT_THAT(small, ElementsAre(1, 5, 6, 8, 9, 11));
   EXPECT_THAT(paper, ElementsAre(1, 10, 13, 18, 20, 26));
   EXPECT_EQ(ScaledLayer(26, 0, 1), 0);
+}
+
+TEST(PresetTest, PathsMayHoldAnything) {
+  TempDir dir;
+  std::filesystem::create_directories(dir.Path("a \"b\" \\c\t"));
+  const std::string model = dir.Path("a \"b\" \\c\t/model");
+  std::filesystem::create_directory_symlink(ShippedModel(), model);
+  PresetOptions options;
+  options.model = model;
+  options.data = model + "/heldout.jsonl";
+  options.study_path = dir.Path("my \"study\".toml");
+  const auto text = PaperPreset(options);
+  ASSERT_TRUE(text.has_value()) << text.error().ToString();
+  const auto file = ParseStudyFile(*text, options.study_path);
+  ASSERT_TRUE(file.has_value()) << file.error().ToString();
+  EXPECT_EQ(file->model, model);
+  EXPECT_EQ(file->data[0].file, options.data);
+  EXPECT_EQ(file->database, dir.Path("my \"study\".sqlite"));
 }
 
 TEST(PresetTest, ThePaperOnTheShippedModelIsAStudy) {
