@@ -75,6 +75,11 @@ class Comparer {
         !gold.parts.empty()) {
       return Compare(gold.parts[0], predicted);
     }
+    if (TwoForms(predicted)) {
+      const Comparison first = Compare(gold, predicted.parts[0]);
+      const Comparison second = Compare(gold, predicted.parts[1]);
+      if (first.equal && second.equal) return first;
+    }
     if (gold.kind != predicted.kind) return Verdict(false, CompareRule::kMismatch);
     switch (gold.kind) {
       case AnswerKind::kEmpty:
@@ -114,6 +119,14 @@ class Comparer {
     const bool two = gold.parts.size() == 2;
     const bool interval = two && gold.brackets != "()" && gold.brackets != "<>";
     return interval ? CompareRule::kInterval : CompareRule::kTuple;
+  }
+
+  // "1/4 or 0.25": one number, if both are it. "5 or 5" repeats an element.
+  static bool TwoForms(const Answer& answer) {
+    return answer.kind == AnswerKind::kList && answer.brackets.empty() &&
+           answer.parts.size() == 2 && answer.parts[0].kind == AnswerKind::kValue &&
+           answer.parts[1].kind == AnswerKind::kValue &&
+           answer.parts[0].literal != answer.parts[1].literal;
   }
 
   static bool SameMatrixBrackets(const std::string& a, const std::string& b) {

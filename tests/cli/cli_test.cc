@@ -609,7 +609,8 @@ TEST_F(CliTest, GradeJudgesEveryRowInOrder) {
 // A number keeps the digits that it is written with, however many there are.
 TEST_F(CliTest, GradeTakesLargeGoldNumbersExactly) {
   const std::string path = dir_.Path("outputs.jsonl");
-  std::ofstream(path) << R"({"gold": 12345678901234567890123, "prediction": "\\boxed{12345678901234567890123}"}
+  std::ofstream(path)
+      << R"({"gold": 12345678901234567890123, "prediction": "\\boxed{12345678901234567890123}"}
 {"gold": 12345678901234567890123, "prediction": "\\boxed{12345678901234567890124}"}
 {"gold": 2e-1, "prediction": "\\boxed{0.2}"}
 {"gold": 0.1000000000000000000001, "prediction": "\\boxed{0.1}"}
