@@ -39,7 +39,8 @@ struct Row {
   std::string_view line;
 };
 
-// An answer may be a number, too: {"answer": 18}. It is taken as it is written, with all its digits.
+// An answer may be a number, too: {"answer": 18}. It is taken as it is written, with all its
+// digits.
 Result<std::string> TextOrNumber(const Row& row, const char* key, const std::string& where,
                                  std::optional<std::string> fallback = std::nullopt) {
   const auto found = row.json.find(key);
