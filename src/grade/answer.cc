@@ -189,10 +189,10 @@ class Parser {
     return answer;
   }
 
-  // $18, 60 cm, $24 + $40: no letters in it.
+  // $18, 60 cm, $24 + $40, 20% * 40%: no letters in it.
   static bool IsAmount(std::string_view side) {
     std::string plain(side);
-    std::erase(plain, '$');
+    std::erase_if(plain, [](char c) { return c == '$' || c == '%'; });
     const auto sum = ParseExpression(plain);
     if (sum) return VariablesOf(*sum).empty();
     const Answer value = ParseValue(side);

@@ -49,16 +49,26 @@ std::optional<std::string> Whole(std::string_view text, ExpectedAnswer expected)
   return std::string(text);
 }
 
+// Whether "x" between two digits multiplies: apart, as in "5 x 10^3", or before a result, as in
+// "10x6=60". A matrix may be 2x3, and 0x1F is 31.
+bool MultipliesWithX(std::string_view text, size_t x, size_t left, size_t right) {
+  if (!IsDigit(text[left]) || right >= text.size() || !IsDigit(text[right])) return false;
+  if (left + 1 < x && x + 1 < right) return true;
+  size_t end = right;
+  while (end < text.size() && (IsDigit(text[end]) || text[end] == '.')) ++end;
+  while (end < text.size() && text[end] == ' ') ++end;
+  return end < text.size() && text[end] == '=';
+}
+
 // "5 x 10^3" and "3 x 4 = 12" with a sign for the letter.
 std::string WithTimesSigns(std::string text) {
   for (size_t at = 1; at + 1 < text.size(); ++at) {
-    if ((text[at] != 'x' && text[at] != 'X') || text[at - 1] != ' ' || text[at + 1] != ' ')
-      continue;
+    if (text[at] != 'x' && text[at] != 'X') continue;
     size_t left = at - 1;
     while (left > 0 && (text[left] == ' ' || text[left] == '$')) --left;
     size_t right = at + 1;
     while (right < text.size() && (text[right] == ' ' || text[right] == '$')) ++right;
-    if (IsDigit(text[left]) && right < text.size() && IsDigit(text[right])) text[at] = '*';
+    if (MultipliesWithX(text, at, left, right)) text[at] = '*';
   }
   return text;
 }

@@ -238,7 +238,7 @@ class Continuation {
 
   bool Spoils(std::string_view word, std::string_view second, size_t next) const {
     if (OneOf(word, {"less", "more", "fewer", "greater", "higher", "lower"})) {
-      return second == "than";
+      return second == "than" && NumberAt(SkipSpaces(rest_, next + second.size()));
     }
     if (word == "out") return second == "of";
     if (word == "if") return rest_.find("otherwise") != std::string_view::npos;

@@ -246,6 +246,10 @@ TEST(HardNotationsTest, SumsFactorialsAndTinyPowers) {
 TEST(HardNotationsTest, ChangedAnswers) {
   Judge(
       {
+          {"6", "It is a 2x3 matrix."},
+          {"3", "The answer is 2x3 = 6."},
+          {"5", "The answer is 5 more than 10."},
+          {"0", "The answer is 0x1F."},
           {"18", "She makes $1800 every day."},
           {"18", "The answer is 0.18."},
           {"18", R"(\boxed{1800\%})"},
