@@ -1,5 +1,7 @@
 #include "cli/eval_report.h"
 
+#include <cmath>
+
 #include "base/units.h"
 
 namespace ebb {
@@ -21,7 +23,9 @@ OrderedJson TextOrNull(const std::string& text) {
 }
 
 void PrintEstimate(const char* what, const char* format, const Estimate& estimate) {
-  const auto number = [&](double value) { return fmt::format(fmt::runtime(format), value); };
+  const auto number = [&](double value) {
+    return std::isfinite(value) ? fmt::format(fmt::runtime(format), value) : std::string("n/a");
+  };
   fmt::print("{:<42}{}  [{}, {}]\n", what, number(estimate.value), number(estimate.interval.low),
              number(estimate.interval.high));
 }
@@ -198,6 +202,7 @@ void Print(std::span<const InsideLayer> layers) {
   if (layers.empty()) return;
   fmt::print("{:>5} {:>28} {:>28} {:>28}\n", "layer", "drift", "router flips", "carried");
   const auto text = [](const Estimate& e) {
+    if (!std::isfinite(e.interval.low)) return fmt::format("{:.5f} [n/a, n/a]", e.value);
     return fmt::format("{:.5f} [{:.5f}, {:.5f}]", e.value, e.interval.low, e.interval.high);
   };
   for (const InsideLayer& layer : layers) {

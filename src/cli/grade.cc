@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "cli/command.h"
 #include "cli/text_input.h"
+#include "grade/extract_places.h"
 
 namespace ebb {
 namespace {
@@ -25,11 +26,15 @@ struct Item {
   AnswerFormat format = AnswerFormat::kBoxed;
 };
 
-// A gold answer may be a number, too: {"gold": 18}.
-Result<std::string> TextField(const Json& row, const char* key, const std::string& where) {
+// A gold answer may be a number, too: {"gold": 18}. It is taken as it is written in the line, with
+// all its digits.
+Result<std::string> TextField(const Json& row, std::string_view line, const char* key,
+                              const std::string& where) {
   const auto found = row.find(key);
-  if (found != row.end() && found->is_number()) return found->dump();
-  return GetString(row, key, where);
+  if (found == row.end() || !found->is_number()) return GetString(row, key, where);
+  if (auto raw = RawJsonNumber(line, key)) return *raw;
+  return MakeError(ErrorCode::kInvalidArgument, fmt::format("{}: {}", where, key),
+                   "the number cannot be read exactly; write it as a string");
 }
 
 // --format counts for every row; without it a row's own "format", and boxed for rows without one.
@@ -50,7 +55,7 @@ Result<GradeResult> GradeLine(const Options& options, std::string_view line,
   if (!row.is_object()) {
     return MakeError(ErrorCode::kCorrupt, where, "not an object with \"gold\" and \"prediction\"");
   }
-  EBB_TRY_ASSIGN(const std::string gold_text, TextField(row, "gold", where));
+  EBB_TRY_ASSIGN(const std::string gold_text, TextField(row, line, "gold", where));
   EBB_TRY_ASSIGN(const std::string prediction, GetString(row, "prediction", where));
   EBB_TRY_ASSIGN(const AnswerFormat format, FormatOf(options, row, where));
   const Result<GoldAnswer> gold = GoldAnswer::FromText(gold_text);

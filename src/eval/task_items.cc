@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "grade/extract_places.h"
 
 namespace ebb {
 namespace {
@@ -32,12 +33,23 @@ std::string WithoutCalculatorMarks(std::string_view text) {
   }
 }
 
-// An answer may be a number, too: {"answer": 18}.
-Result<std::string> TextOrNumber(const Json& row, const char* key, const std::string& where,
+// A row, and the line that it was read from.
+struct Row {
+  const Json& json;
+  std::string_view line;
+};
+
+// An answer may be a number, too: {"answer": 18}. It is taken as it is written, with all its
+// digits.
+Result<std::string> TextOrNumber(const Row& row, const char* key, const std::string& where,
                                  std::optional<std::string> fallback = std::nullopt) {
-  const auto found = row.find(key);
-  if (found != row.end() && found->is_number()) return found->dump();
-  return GetString(row, key, where, std::move(fallback));
+  const auto found = row.json.find(key);
+  if (found == row.json.end() || !found->is_number()) {
+    return GetString(row.json, key, where, std::move(fallback));
+  }
+  if (auto raw = RawJsonNumber(row.line, key)) return *raw;
+  return MakeError(ErrorCode::kInvalidArgument, fmt::format("{}: {}", where, key),
+                   "the number cannot be read exactly; write it as a string");
 }
 
 // How a reference solution ends says how the answer is wanted.
@@ -47,24 +59,25 @@ AnswerFormat FormatOfSolution(const std::string& solution, AnswerFormat otherwis
   return otherwise;
 }
 
-Status ReadProblem(const Json& row, const std::string& where, TaskItem* item) {
+Status ReadProblem(const Row& source, const std::string& where, TaskItem* item) {
+  const Json& row = source.json;
   if (row.contains("prompt")) {
     EBB_TRY_ASSIGN(item->question, GetString(row, "prompt", where));
     EBB_TRY_ASSIGN(item->solution, GetString(row, "solution", where, ""));
-    EBB_TRY_ASSIGN(item->gold, TextOrNumber(row, "answer", where, item->solution));
+    EBB_TRY_ASSIGN(item->gold, TextOrNumber(source, "answer", where, item->solution));
     item->asks_format = true;
     return {};
   }
   if (row.contains("question")) {
     EBB_TRY_ASSIGN(item->question, GetString(row, "question", where));
-    EBB_TRY_ASSIGN(item->gold, TextOrNumber(row, "answer", where));
+    EBB_TRY_ASSIGN(item->gold, TextOrNumber(source, "answer", where));
     item->solution = WithoutCalculatorMarks(item->gold);
     return {};
   }
   if (row.contains("problem")) {
     EBB_TRY_ASSIGN(item->question, GetString(row, "problem", where));
     EBB_TRY_ASSIGN(item->solution, GetString(row, "solution", where, ""));
-    EBB_TRY_ASSIGN(item->gold, TextOrNumber(row, "answer", where, item->solution));
+    EBB_TRY_ASSIGN(item->gold, TextOrNumber(source, "answer", where, item->solution));
     return {};
   }
   return MakeError(ErrorCode::kInvalidArgument, where,
@@ -76,13 +89,14 @@ Result<TaskItem> ReadRow(std::string_view line, const std::string& where, Task t
   EBB_TRY_ASSIGN(const Json row, ParseJson(line, where));
   if (!row.is_object()) return MakeError(ErrorCode::kCorrupt, where, "not an object");
   TaskItem item;
-  EBB_TRY_ASSIGN(item.id, TextOrNumber(row, "id", where, ""));
+  const Row source{row, line};
+  EBB_TRY_ASSIGN(item.id, TextOrNumber(source, "id", where, ""));
   if (IsLikelihoodTask(task) && row.contains("text")) {
     EBB_TRY_ASSIGN(item.text, GetString(row, "text", where));
     if (!item.text.empty()) return item;
     return MakeError(ErrorCode::kInvalidArgument, where + ": text", "it is empty");
   }
-  EBB_TRY(ReadProblem(row, where, &item));
+  EBB_TRY(ReadProblem(source, where, &item));
   if (item.question.empty()) {
     return MakeError(ErrorCode::kInvalidArgument, where, "the question is empty");
   }

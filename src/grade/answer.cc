@@ -1,16 +1,15 @@
 #include "grade/answer.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <array>
 
+#include "grade/answer_forms.h"
 #include "grade/answer_split.h"
 #include "grade/answer_value.h"
 #include "grade/evaluate.h"
 #include "grade/math_text.h"
 #include "grade/number_scan.h"
 #include "grade/units.h"
+#include "grade/word_numbers.h"
 
 namespace ebb {
 namespace {
@@ -18,13 +17,11 @@ namespace {
 constexpr int kMaxDepth = 12;
 constexpr size_t kMaxParts = 200;
 
-bool Punctuation(char c) { return c == '.' || c == ',' || c == ';' || c == ':'; }
-
 class Parser {
  public:
   Answer Parse(std::string_view text) {
     text = TrimSpace(text);
-    while (!text.empty() && Punctuation(text.back()) && !text.ends_with("\\,")) {
+    while (!text.empty() && EndsAnswer(text.back()) && !text.ends_with("\\,")) {
       text = TrimSpace(text.substr(0, text.size() - 1));
     }
     Answer answer;
@@ -95,6 +92,10 @@ class Parser {
   Answer Conjunctions(std::string_view text) {
     const Parts found = SplitConjunctions(text);
     if (!found || found->size() < 2) return {};
+    // one hundred and twenty
+    const WordNumber number = ScanWordNumber(text);
+    const Parts rest = SplitConjunctions(text.substr(number.size));
+    if (number.value && rest && rest->size() == 1) return {};
     std::vector<std::string_view> parts;
     for (std::string_view part : *found) {
       while (!part.empty() && part.back() == ',') part = TrimSpace(part.substr(0, part.size() - 1));
@@ -125,30 +126,14 @@ class Parser {
     return Several(AnswerKind::kList, *parts);
   }
 
-  // a \pm b is both of a + b and a - b; several signs in one expression go together.
+  // a \pm b is both of a + b and a - b; \mp has the other sign.
   Answer PlusMinus(std::string_view text) {
-    const auto replaced = [&](char plus, char minus) {
-      std::string out;
-      for (size_t at = 0; at < text.size();) {
-        const size_t size = TokenSize(text, at);
-        const std::string_view token = text.substr(at, size);
-        if (token == "\\pm") {
-          out += plus;
-        } else if (token == "\\mp") {
-          out += minus;
-        } else {
-          out += token;
-        }
-        at += size;
-      }
-      return out;
-    };
-    const std::string upper = replaced('+', '-');
-    if (upper == text) return {};
+    const std::string upper = WithSigns(text, '+', '-');
+    if (upper == text || SignsAreFree(text)) return {};
     Answer answer;
     answer.kind = AnswerKind::kList;
     answer.parts.push_back(Parse(upper));
-    answer.parts.push_back(Parse(replaced('-', '+')));
+    answer.parts.push_back(Parse(WithSigns(text, '-', '+')));
     for (const Answer& part : answer.parts) {
       if (part.kind == AnswerKind::kText) return {};
     }
@@ -158,6 +143,10 @@ class Parser {
   Answer Relations(std::string_view text) {
     auto chain = SplitRelations(text);
     if (!chain || chain->operators.empty()) return {};
+    if (chain->operators.size() == 1 && chain->operators[0] == "\\approx" &&
+        chain->sides[0].empty()) {
+      return Parse(chain->sides[1]);  // "≈ 3.14"
+    }
     for (const std::string_view side : chain->sides) {
       if (side.empty()) return {};
     }
@@ -200,13 +189,24 @@ class Parser {
     return answer;
   }
 
+  // $18, 60 cm, $24 + $40, 20% * 40%: no letters in it.
+  static bool IsAmount(std::string_view side) {
+    std::string plain(side);
+    std::erase_if(plain, [](char c) { return c == '$' || c == '%'; });
+    const auto sum = ParseExpression(plain);
+    if (sum) return VariablesOf(*sum).empty();
+    const Answer value = ParseValue(side);
+    return value.kind == AnswerKind::kValue && VariablesOf(value.value).empty();
+  }
+
   Answer Equation(const Chain& chain) {
     const auto& sides = chain.sides;
     std::vector<std::optional<MathExpr>> exprs;
     bool variables = false;
     for (const std::string_view side : sides) {
       exprs.push_back(ParseExpression(side));
-      variables = variables || !exprs.back() || !VariablesOf(*exprs.back()).empty();
+      const bool amount = !exprs.back() && IsAmount(side);
+      variables = variables || (!amount && (!exprs.back() || !VariablesOf(*exprs.back()).empty()));
     }
     Answer answer;
     if (sides.size() == 2 && exprs[0] && exprs[1]) {
@@ -258,35 +258,6 @@ class Parser {
     return answer;
   }
 
-  // The interval that an inequality says a letter lies in: [0, 1) for 0 <= x < 1. Empty for others.
-  static std::string IntervalOf(Chain chain) {
-    const bool falls = chain.operators[0][0] == '>' || chain.operators[0] == "\\ge";
-    if (falls) {
-      std::reverse(chain.sides.begin(), chain.sides.end());
-      std::reverse(chain.operators.begin(), chain.operators.end());
-    }
-    const std::string_view strict = falls ? ">" : "<";
-    const std::string_view weak = falls ? "\\ge" : "\\le";
-    for (const std::string& op : chain.operators) {
-      if (op != strict && op != weak) return {};
-    }
-    const auto letter = [](std::string_view side) { return side.size() == 1 && IsLetter(side[0]); };
-    const bool open_low = chain.operators[0] == strict;
-    const bool open_high = chain.operators.back() == strict;
-    const auto written = [](bool open_at_low, std::string_view low, std::string_view high,
-                            bool open_at_high) {
-      return fmt::format("{}{}, {}{}", open_at_low ? "(" : "[", low, high,
-                         open_at_high ? ")" : "]");
-    };
-    const auto& sides = chain.sides;
-    if (sides.size() == 3 && letter(sides[1])) {
-      return written(open_low, sides[0], sides[2], open_high);
-    }
-    if (sides.size() != 2 || letter(sides[0]) == letter(sides[1])) return {};
-    if (letter(sides[0])) return written(true, "-\\infty", sides[1], open_high);
-    return written(open_low, sides[0], "\\infty", true);
-  }
-
   Answer Set(std::string_view inside, std::string_view whole) {
     const Parts parts = SplitCommas(inside, CommaRule::kSeparates);
     if (!parts || inside.find('|') != std::string_view::npos) return {};
@@ -311,7 +282,9 @@ class Parser {
       if (matrix.kind == AnswerKind::kMatrix) matrix.brackets = brackets;
       return matrix;
     }
-    const Parts parts = SplitCommas(inside, CommaRule::kSeparates);
+    // (1; 2) has its parts in order, too.
+    Parts parts = SplitToken(inside, ";");
+    if (parts && parts->size() == 1) parts = SplitCommas(inside, CommaRule::kSeparates);
     if (!parts) return {};
     if (parts->size() == 1 && brackets == "()") {
       Answer answer = Parse(inside);
@@ -402,44 +375,7 @@ class Parser {
   WorkBudget budget_{50000};
 };
 
-// Removes `open` and `close` around all of the text, unless one of them is in it as well.
-bool StripPair(std::string_view open, std::string_view close, std::string_view* text) {
-  if (text->size() < open.size() + close.size() || !text->starts_with(open) ||
-      !text->ends_with(close)) {
-    return false;
-  }
-  const std::string_view inside =
-      text->substr(open.size(), text->size() - open.size() - close.size());
-  if (inside.find(close) != std::string_view::npos || inside.find(open) != std::string_view::npos) {
-    return false;
-  }
-  *text = inside;
-  return true;
-}
-
 }  // namespace
-
-std::string_view StripWrapping(std::string_view text) {
-  constexpr std::pair<std::string_view, std::string_view> kPairs[] = {
-      {"$$", "$$"}, {"$", "$"},     {"\\(", "\\)"}, {"\\[", "\\]"}, {"**", "**"},
-      {"__", "__"}, {"```", "```"}, {"`", "`"},     {"\"", "\""}};
-  for (int round = 0; round < 16; ++round) {
-    const std::string_view before = text;
-    text = TrimSpace(text);
-    while (!text.empty() && Punctuation(text.back()) && !text.ends_with("\\,")) {
-      text = TrimSpace(text.substr(0, text.size() - 1));
-    }
-    for (const auto& [open, close] : kPairs) {
-      if (StripPair(open, close, &text)) break;
-    }
-    for (const std::string_view box : {"\\boxed", "\\fbox"}) {
-      if (!CommandAt(text, 0, box)) continue;
-      if (const auto inside = WholeGroup(text, box.size())) text = *inside;
-    }
-    if (text == before) break;
-  }
-  return text;
-}
 
 Answer ParseAnswer(std::string_view text) {
   text = StripWrapping(text);

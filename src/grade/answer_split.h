@@ -31,9 +31,13 @@ struct Chain {
 [[nodiscard]] std::optional<Chain> SplitRelations(std::string_view text);
 
 // Whether a side of an equation only names what the other side is: x, f(2), AB, \angle A,
-// \text{area}, x + y. It has no number outside brackets and indices.
+// \text{area}, x + y. It has no number outside brackets and indices, does not begin with a minus,
+// and has no bracket but of arguments (f(..), not x(..)), unless it is a tuple of letters as a
+// whole, in the usual order.
 [[nodiscard]] bool IsName(std::string_view side);
-// Of the names: one letter, word or segment, a function of something, or a tuple of letters.
+// Of the names, those that a gold answer may lose: one letter, words, a segment or angle in
+// capitals, a function of something, a tuple of letters, \cos\theta. No product (xy = 6) and no
+// equation for a letter (\sin x = 1).
 [[nodiscard]] bool IsSimpleName(std::string_view side);
 // Of the names: a function of letters, f(x).
 [[nodiscard]] bool IsFunctionOfLetters(std::string_view side);

@@ -5,6 +5,7 @@
 
 #include "grade/math_text.h"
 #include "grade/number_scan.h"
+#include "grade/units.h"
 
 namespace ebb {
 namespace {
@@ -15,6 +16,14 @@ constexpr std::string_view kNames[] = {"none",   "mismatch", "literal",    "numb
                                        "text",   "choice"};
 
 Comparison Verdict(bool equal, CompareRule rule) { return {equal, rule}; }
+
+// Monday is monday and YES is yes, but AB is not ab: letters side by side may be names.
+bool CaseSaysNothing(std::string_view word) {
+  if (word.size() < 2) return false;
+  const std::string_view rest = word.substr(1);
+  const bool small = std::none_of(rest.begin(), rest.end(), [](char c) { return c < 'a'; });
+  return (small && word.size() > 2) || IsProseWord(word);
+}
 
 // Words without their commands, marks and cases. Text with mathematics in it keeps all of them, and
 // a single letter its case.
@@ -35,7 +44,16 @@ std::string NormalText(std::string_view literal) {
   while (!words.empty() && (words.back() == '.' || words.back() == '!' || words.back() == '?')) {
     words.pop_back();
   }
-  return words.size() < 2 ? words : LowerAscii(TightText(words));
+  words = TightText(words);
+  std::string out;
+  for (size_t at = 0; at < words.size();) {
+    size_t end = at;
+    while (end < words.size() && IsLetter(words[end])) ++end;
+    const std::string_view word = std::string_view(words).substr(at, std::max<size_t>(end - at, 1));
+    out += CaseSaysNothing(word) ? LowerAscii(word) : std::string(word);
+    at += word.size();
+  }
+  return out;
 }
 
 bool IsNumber(const MathExpr& expr) { return VariablesOf(expr).empty(); }
@@ -56,6 +74,11 @@ class Comparer {
     if (gold.kind == AnswerKind::kRelation && predicted.kind == AnswerKind::kTuple &&
         !gold.parts.empty()) {
       return Compare(gold.parts[0], predicted);
+    }
+    if (TwoForms(predicted)) {
+      const Comparison first = Compare(gold, predicted.parts[0]);
+      const Comparison second = Compare(gold, predicted.parts[1]);
+      if (first.equal && second.equal) return first;
     }
     if (gold.kind != predicted.kind) return Verdict(false, CompareRule::kMismatch);
     switch (gold.kind) {
@@ -98,20 +121,23 @@ class Comparer {
     return interval ? CompareRule::kInterval : CompareRule::kTuple;
   }
 
+  // "1/4 or 0.25": one number, if both are it. "5 or 5" repeats an element.
+  static bool TwoForms(const Answer& answer) {
+    return answer.kind == AnswerKind::kList && answer.brackets.empty() &&
+           answer.parts.size() == 2 && answer.parts[0].kind == AnswerKind::kValue &&
+           answer.parts[1].kind == AnswerKind::kValue &&
+           answer.parts[0].literal != answer.parts[1].literal;
+  }
+
   static bool SameMatrixBrackets(const std::string& a, const std::string& b) {
     const auto round = [](const std::string& s) { return s == "()" || s == "[]"; };
     return a == b || (round(a) && round(b));
   }
 
-  // Two known units must be the same; a number with a unit may be written without it.
-  static bool UnitsAgree(const Answer& a, const Answer& b) {
-    return a.unit.empty() || b.unit.empty() || a.unit == b.unit;
-  }
-
   Comparison Values(const Answer& gold, const Answer& predicted) {
     const bool numbers = IsNumber(gold.value) && IsNumber(predicted.value);
     const CompareRule rule = numbers ? CompareRule::kNumber : CompareRule::kExpression;
-    if (!UnitsAgree(gold, predicted)) return Verdict(false, rule);
+    if (!UnitsAgree(gold.unit, predicted.unit)) return Verdict(false, rule);
     if (SameValue(gold.value, predicted.value, &budget_)) return Verdict(true, rule);
     return Verdict(RoundingMatches(gold, predicted) || RoundingMatches(predicted, gold), rule);
   }
@@ -123,6 +149,7 @@ class Comparer {
     const size_t sign = text.starts_with('-') ? 1 : 0;
     const auto number = ScanNumber(text, sign);
     if (!number || sign + number->size != text.size()) return false;
+    if (text.find_first_of("eE\\") != std::string_view::npos) return false;
     const size_t point = text.find('.');
     const size_t decimals = point == std::string_view::npos ? 0 : text.size() - point - 1;
     const Rational value = sign == 1 ? Rational(-number->value) : number->value;

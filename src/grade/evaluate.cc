@@ -11,8 +11,9 @@ namespace mp = boost::multiprecision;
 
 constexpr int kPoints = 16;
 constexpr int kNeededPoints = 3;
-// Values that differ by 10^60 and more in one computation are not told apart from noise.
-constexpr double kMaxSpreadLog2 = 200;
+// Values that differ by 10^45 and more in one computation are not told apart from noise: a cosine
+// squares the difference.
+constexpr double kMaxSpreadLog2 = 150;
 
 uint64_t Mix(uint64_t x) {  // SplitMix64 (Steele, Lea, Flood 2014)
   x += 0x9E3779B97F4A7C15;
@@ -178,8 +179,14 @@ bool IsRounded(const MathExpr& exact, const Rational& rounded, int decimals, Wor
   if (evaluator.Evaluate(exact, &value) != EvalState::kDefined) return false;
   MathValue other;
   other.q = rounded;
-  const Real distance = mp::abs(Real(RealPart(value) - RealPart(other)));
-  return distance <= mp::pow(Real(10), -decimals);
+  if (!value.exact && value.im != 0) return false;
+  const Real real = RealPart(value);
+  if (rounded == 0 && !(value.exact && value.q == 0)) return false;
+  const Real unit = mp::pow(Real(10), -decimals);
+  const Real distance = mp::abs(Real(real - RealPart(other)));
+  if (2 * distance <= unit) return true;
+  // 0.66 for 2/3: cut off.
+  return decimals > 0 && distance < unit && mp::abs(RealPart(other)) < mp::abs(real);
 }
 
 std::optional<Rational> ExactValue(const MathExpr& expr) {

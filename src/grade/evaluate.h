@@ -27,7 +27,8 @@ struct WorkBudget {
 [[nodiscard]] bool SameUpToFactor(const MathExpr& a, const MathExpr& b, bool positive,
                                   WorkBudget* budget);
 
-// Whether `rounded` is `exact`, a number without variables, to within one unit of 10^-decimals.
+// Whether `rounded` is `exact`, a number without variables, rounded to `decimals` decimals or, if
+// there are any, cut off behind them. 0 rounds nothing but 0.
 [[nodiscard]] bool IsRounded(const MathExpr& exact, const Rational& rounded, int decimals,
                              WorkBudget* budget);
 

@@ -41,7 +41,7 @@ EvalState Evaluator::Evaluate(const MathExpr& expr, MathValue* value) {
   }
 }
 
-EvalState Evaluator::Finish(MathValue* value) {
+EvalState Evaluator::Finish(MathValue* value, bool may_cancel) {
   if (value->exact) {
     const uint64_t bits = BitLength(value->q);
     if (bits > kMaxExactBits || !Spend(1 + static_cast<int64_t>(bits * bits / 200000))) {
@@ -54,6 +54,7 @@ EvalState Evaluator::Finish(MathValue* value) {
     return EvalState::kDefined;
   }
   if (!Spend(2)) return EvalState::kUndecided;
+  const bool zero = value->re == 0 && value->im == 0;
   for (Real* part : {&value->re, &value->im}) {
     if (!mp::isfinite(*part)) return EvalState::kUndecided;
     if (*part == 0) continue;
@@ -66,7 +67,8 @@ EvalState Evaluator::Finish(MathValue* value) {
       smallest_ = std::min(smallest_, size);
     }
   }
-  return EvalState::kDefined;
+  const bool vanished = !zero && value->re == 0 && value->im == 0;
+  return vanished && !may_cancel ? EvalState::kUndecided : EvalState::kDefined;
 }
 
 EvalState Evaluator::Eval(const MathExpr& expr, bool in_angle, MathValue* value) {
@@ -116,7 +118,8 @@ EvalState Evaluator::Eval(const MathExpr& expr, bool in_angle, MathValue* value)
     if (state != EvalState::kDefined) return state;
     state = EvalBinary(expr, first, second, value);
   }
-  return state == EvalState::kDefined ? Finish(value) : state;
+  const bool may_cancel = expr.op == MathOp::kFunction && expr.name != "exp";
+  return state == EvalState::kDefined ? Finish(value, may_cancel) : state;
 }
 
 EvalState Evaluator::EvalSum(const MathExpr& expr, bool in_angle, MathValue* value) {

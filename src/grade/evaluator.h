@@ -60,7 +60,9 @@ class Evaluator {
   EvalState Binomial(const MathValue& n, const MathValue& k, MathValue* value);
 
   bool Spend(int64_t units);
-  EvalState Finish(MathValue* value);  // checks size and range, tracks magnitudes
+  // Checks size and range, tracks magnitudes. What is noise becomes zero if terms may have
+  // cancelled; else a value that small is not told apart from zero, and undecided.
+  EvalState Finish(MathValue* value, bool may_cancel = true);
 
   const MathPoint* point_;
   bool complex_;

@@ -164,15 +164,18 @@ EvalState Evaluator::Function(const std::string& name, const MathValue& x, MathV
   if (!IsReal(x)) return EvalState::kUndecided;
   const Real real = RealPart(x);
   if (real > 1e6 || real < -1e6) return EvalState::kUndecided;
+  // A cosine of 10^-45 and a tangent of 100 that is hyperbolic differ from 1 by less than can be
+  // told apart from noise.
+  const auto given = [&](Real result) {
+    const Real gap = mp::abs(Real(1 - mp::abs(result)));
+    if (gap != 0 && gap < Real("1e-50") && gap > Real("1e-98")) return EvalState::kUndecided;
+    SetReal(std::move(result), value);
+    return EvalState::kDefined;
+  };
   const auto ratio = [&](const Real& top, const Real& bottom) {
     // At a pole the bottom is noise, not zero.
     if (mp::abs(bottom) < Real("1e-80")) return EvalState::kUndefined;
-    SetReal(top / bottom, value);
-    return EvalState::kDefined;
-  };
-  const auto given = [&](Real result) {
-    SetReal(std::move(result), value);
-    return EvalState::kDefined;
+    return given(top / bottom);
   };
   if (name == "sin") return given(mp::sin(real));
   if (name == "cos") return given(mp::cos(real));
@@ -182,7 +185,7 @@ EvalState Evaluator::Function(const std::string& name, const MathValue& x, MathV
   if (name == "csc") return ratio(Real(1), mp::sin(real));
   if (name == "arctan") return given(mp::atan(real));
   if (name == "sinh" || name == "cosh" || name == "tanh") {
-    if (real > 10000 || real < -10000) return EvalState::kUndecided;
+    if (real > 50 || real < -50) return EvalState::kUndecided;
     const Real up = mp::exp(real);
     const Real down = 1 / up;
     if (name == "sinh") return given((up - down) / 2);

@@ -110,13 +110,17 @@ class Parser {
         after_slash = op == '/';
         continue;
       }
+      // 2 5 and x2 are no products: a digit or a space was lost, or means something else.
+      const bool number = IsDigit(op) || op == '.';
       auto right = Power();
       if (!right) {
         if (failed_) return std::nullopt;
         at_ = before;
         break;
       }
-      if (after_slash) {
+      if (number) {
+        left = Make(MathOp::kOpaque, Pair(std::move(left), std::move(*right)), "number behind");
+      } else if (after_slash) {
         left = Make(MathOp::kOpaque, Pair(std::move(left), std::move(*right)), "1/2x");
       } else {
         left = Times(std::move(left), std::move(*right));
@@ -187,7 +191,10 @@ class Parser {
     if (++depth_ > kMaxDepth) return Fail();
     const bool negative = Peek() == '-';
     if (negative) ++at_;
-    auto value = Power();
+    // x^2\frac{1}{2} is no power of a mixed number.
+    const auto number = ScanNumber(text_, at_);
+    if (number) at_ += number->size;
+    auto value = number ? WithExponent(NumberExpr(number->value)) : Power();
     --depth_;
     if (!value) return std::nullopt;
     return negative ? Make(MathOp::kNegate, {std::move(*value)}) : std::move(*value);
@@ -273,11 +280,40 @@ class Parser {
   std::optional<MathExpr> Number() {
     const auto number = ScanNumber(text_, at_);
     if (!number) return std::nullopt;
+    const std::string_view digits = text_.substr(at_, number->size);
+    const size_t more = UnclearNumberSize(digits, number->plain);
     at_ += number->size;
+    if (more > 0) {
+      const std::string_view all = text_.substr(at_ - number->size, more);
+      at_ += more - number->size;
+      return Make(MathOp::kOpaque, {}, std::string(all));
+    }
     MathExpr value = Make(MathOp::kNumber, {});
     value.number = number->value;
     if (!number->plain) return value;
     return WithFraction(std::move(value));
+  }
+
+  // The bytes of a number at at_ that may mean two things: 0x1F, 0.1(6), 2e-1 (2e less 1?); 0 for
+  // others. A computer writes 1e-05.
+  size_t UnclearNumberSize(std::string_view digits, bool plain) const {
+    const auto at = [&](size_t i) { return i < text_.size() ? text_[i] : '\0'; };
+    const size_t end = at_ + digits.size();
+    const char mark = at(end);
+    if (plain && digits == "0" && std::string_view("xXbBoO").find(mark) != std::string_view::npos) {
+      size_t last = end + 1;
+      while (IsDigit(at(last)) || (IsLetter(at(last)) && (mark == 'x' || mark == 'X'))) ++last;
+      if (last > end + 1) return last - at_;
+    }
+    if (digits.find('.') != std::string_view::npos && mark == '(') {
+      size_t last = end + 1;
+      while (IsDigit(at(last))) ++last;
+      if (last > end + 1 && at(last) == ')') return last + 1 - at_;
+    }
+    const size_t e = digits.find('e');
+    const bool whole = digits.find('.') == std::string_view::npos;
+    const bool sign = e != std::string_view::npos && (digits[e + 1] == '-' || digits[e + 1] == '+');
+    return whole && sign && digits[e + 2] != '0' ? digits.size() : 0;
   }
 
   // A whole number with a fraction behind it is a mixed number: 3\frac{1}{2}, 3 1/2. With an
@@ -341,9 +377,15 @@ class Parser {
     size_t end = at_;
     while (end < text_.size() && IsLetter(text_[end])) ++end;
     const std::string_view word = text_.substr(at_, end - at_);
+    // a and what follows it are a word of another language, not a variable.
+    if (end < text_.size() && static_cast<unsigned char>(text_[end]) >= 0x80) return std::nullopt;
     if (word == "sqrt") {
       at_ = end;
-      return Root();
+      // sqrt23 is the root of 23; only \sqrt23 takes one digit.
+      const auto number = ScanNumber(text_, at_);
+      if (!number) return Root();
+      at_ += number->size;
+      return Make(MathOp::kRoot, Pair(NumberExpr(2), NumberExpr(number->value)));
     }
     if (word == "pi") {
       at_ = end;
@@ -518,7 +560,7 @@ class Parser {
     while (!failed_) {
       const size_t before = at_;
       SkipSpace();
-      if (StartsFunction() || (value && Peek() == '(')) {
+      if (StartsFunction() || (value && (Peek() == '(' || IsDigit(Peek()) || Peek() == '.'))) {
         at_ = before;
         break;
       }

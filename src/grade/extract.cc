@@ -20,7 +20,10 @@ std::optional<std::string> Place(std::string_view text, AnswerFormat format,
                                  ExpectedAnswer expected) {
   switch (format) {
     case AnswerFormat::kBoxed:
-      return LastBoxed(text);
+      if (expected == ExpectedAnswer::kText || expected == ExpectedAnswer::kChoice) {
+        return LastBoxed(text);
+      }
+      return LastBoxedInText(text);
     case AnswerFormat::kHash:
       return LastHash(text, expected);
     case AnswerFormat::kJson:
@@ -46,6 +49,30 @@ std::optional<std::string> Whole(std::string_view text, ExpectedAnswer expected)
   return std::string(text);
 }
 
+// Whether "x" between two digits multiplies: apart, as in "5 x 10^3", or before a result, as in
+// "10x6=60". A matrix may be 2x3, and 0x1F is 31.
+bool MultipliesWithX(std::string_view text, size_t x, size_t left, size_t right) {
+  if (!IsDigit(text[left]) || right >= text.size() || !IsDigit(text[right])) return false;
+  if (left + 1 < x && x + 1 < right) return true;
+  size_t end = right;
+  while (end < text.size() && (IsDigit(text[end]) || text[end] == '.')) ++end;
+  while (end < text.size() && text[end] == ' ') ++end;
+  return end < text.size() && text[end] == '=';
+}
+
+// "5 x 10^3" and "3 x 4 = 12" with a sign for the letter.
+std::string WithTimesSigns(std::string text) {
+  for (size_t at = 1; at + 1 < text.size(); ++at) {
+    if (text[at] != 'x' && text[at] != 'X') continue;
+    size_t left = at - 1;
+    while (left > 0 && (text[left] == ' ' || text[left] == '$')) --left;
+    size_t right = at + 1;
+    while (right < text.size() && (text[right] == ' ' || text[right] == '$')) ++right;
+    if (MultipliesWithX(text, at, left, right)) text[at] = '*';
+  }
+  return text;
+}
+
 Extraction Found(ExtractionTier tier, std::string text) {
   return {tier, std::move(text), tier == ExtractionTier::kFormat};
 }
@@ -68,7 +95,8 @@ std::string_view ExtractionTierName(ExtractionTier tier) {
 }
 
 Extraction ExtractAnswer(std::string_view output, AnswerFormat format, ExpectedAnswer expected) {
-  const std::string text = OwnAnswerText(output);
+  const std::string own = OwnAnswerText(output, expected);
+  const std::string& text = own;
   if (auto found = Place(text, format, expected)) {
     return Found(ExtractionTier::kFormat, std::move(*found));
   }
@@ -79,18 +107,20 @@ Extraction ExtractAnswer(std::string_view output, AnswerFormat format, ExpectedA
       return Found(ExtractionTier::kOtherFormat, std::move(*found));
     }
   }
-  if (auto found = LastClause(text, expected)) {
+  const std::string prose = WithTimesSigns(own);
+  std::string rest;  // without what is denied
+  if (auto found = LastClause(prose, expected, &rest)) {
     return Found(ExtractionTier::kClause, std::move(*found));
   }
   // Almost any short output could be words and nothing else, so these come last.
   const bool words = expected == ExpectedAnswer::kText;
-  auto whole = Whole(text, expected);
+  auto whole = Whole(rest, expected);
   if (whole && !words) return Found(ExtractionTier::kWhole, std::move(*whole));
-  if (auto found = FinalMath(text, expected)) {
+  if (auto found = FinalMath(rest, expected)) {
     return Found(ExtractionTier::kFinalMath, std::move(*found));
   }
   if (whole) return Found(ExtractionTier::kWhole, std::move(*whole));
-  auto last = expected == ExpectedAnswer::kChoice ? ChosenLetter(text, false) : LastNumber(text);
+  auto last = expected == ExpectedAnswer::kChoice ? ChosenLetter(rest, false) : LastNumber(rest);
   if (last) return Found(ExtractionTier::kLastNumber, std::move(*last));
   return {};
 }
@@ -101,7 +131,7 @@ std::string ExtractGold(std::string_view solution) {
     const std::string_view rest = TrimSpace(solution.substr(mark + 4));
     if (!rest.empty()) return std::string(rest.substr(0, rest.find('\n')));
   }
-  if (auto boxed = LastBoxed(solution)) return *boxed;
+  if (auto boxed = GoldBox(solution)) return *boxed;
   if (solution.find("answer is") != std::string_view::npos) {
     if (auto clause = LastClause(solution, ExpectedAnswer::kText)) return *clause;
   }

@@ -6,9 +6,15 @@
 #include "base/json.h"
 #include "grade/answer.h"
 #include "grade/math_text.h"
+#include "grade/prose.h"
+#include "grade/prose_parts.h"
+#include "grade/units.h"
+#include "grade/word_numbers.h"
 
 namespace ebb {
 namespace {
+
+using namespace prose_parts;
 
 constexpr size_t kNone = std::string_view::npos;
 constexpr int kMaxTries = 256;
@@ -33,6 +39,12 @@ struct Box {
   size_t start = 0;
   size_t end = 0;
   std::string_view content;
+};
+
+struct Boxes {
+  size_t start = 0;
+  size_t end = 0;
+  std::string content;
 };
 
 // What a prompt shows for an answer, and a model repeats, is not one.
@@ -86,8 +98,8 @@ bool OnlyJoins(std::string_view between) {
   return joined;
 }
 
-// The raw text of the value of the top-level key "answer" of a valid JSON object.
-std::optional<std::string_view> RawAnswer(std::string_view object) {
+// The raw text of the value of the top-level key `wanted` of a valid JSON object.
+std::optional<std::string_view> RawMember(std::string_view object, std::string_view wanted) {
   int depth = 0;
   std::string_view key;
   bool value = false;  // behind the colon of the key
@@ -101,7 +113,7 @@ std::optional<std::string_view> RawAnswer(std::string_view object) {
     } else if (c == '{' || c == '[') {
       ++depth;
     } else if ((c == ',' && depth == 1) || ((c == '}' || c == ']') && --depth == 0)) {
-      if (value && key == "answer") return TrimSpace(object.substr(start, i - start));
+      if (value && key == wanted) return TrimSpace(object.substr(start, i - start));
       value = false;
     } else if (c == ':' && depth == 1) {
       value = true;
@@ -126,62 +138,30 @@ std::optional<std::string> JsonAnswerAt(std::string_view text, size_t open) {
     if (found == json->end()) return std::nullopt;
     if (found->is_string()) return found->get<std::string>();
     if (!found->is_number()) return std::nullopt;
-    const auto raw = RawAnswer(object);
-    if (!raw) return std::nullopt;
-    return std::string(*raw);
+    return RawJsonNumber(object, "answer");
   }
   return std::nullopt;
 }
 
-void EraseCalculatorMarks(std::string* text) {
-  std::string out;
-  size_t at = 0;
-  while (at < text->size()) {
-    const size_t open = text->find("<<", at);
-    const size_t close = open == kNone ? kNone : text->find(">>", open);
-    if (close == kNone) break;
-    const size_t line = text->find('\n', open);
-    if (close - open > 200 || line < close) {
-      out.append(*text, at, open + 2 - at);
-      at = open + 2;
-      continue;
-    }
-    out.append(*text, at, open - at);
-    at = close + 2;
+// "#### Step 3", "#### 2. Add them": a heading, not an answer.
+bool IsHeading(std::string_view line, std::string_view behind) {
+  const std::string lower = LowerAscii(line.substr(0, 24));
+  for (const std::string_view word : {"step", "part", "case", "method", "question", "problem",
+                                      "solution", "example", "option", "stage", "approach"}) {
+    if (lower.starts_with(word)) return true;
   }
-  out.append(*text, std::min(at, text->size()));
-  *text = std::move(out);
+  if (line.ends_with(':') || std::none_of(line.begin(), line.end(), IsDigit)) return true;
+  size_t digits = 0;
+  while (digits < line.size() && IsDigit(line[digits])) ++digits;
+  const bool item = digits > 0 && digits + 2 < line.size() &&
+                    (line[digits] == '.' || line[digits] == ')') && line[digits + 1] == ' ';
+  const bool says = lower.find(" is") != std::string::npos || line.find('=') != kNone ||
+                    lower.find("answer") != std::string::npos;
+  return item || (!TrimSpace(behind).empty() && !says);
 }
 
-// The first line that begins another question, behind text that already says something.
-size_t RunOnStart(std::string_view text) {
-  constexpr std::string_view kMarks[] = {
-      "q:",        "question:",     "question ",    "problem:",    "problem ",        "user:",
-      "human:",    "instruction:",  "### question", "### problem", "### instruction", "**question",
-      "**problem", "next question", "input:"};
-  bool said = false;
-  for (size_t line = 0; line < text.size();) {
-    const size_t end = std::min(text.find('\n', line), text.size());
-    const std::string start =
-        LowerAscii(TrimSpace(text.substr(line, std::min<size_t>(end - line, 24))));
-    for (const std::string_view mark : kMarks) {
-      if (!said || !start.starts_with(mark)) continue;
-      // "Question 2", but not "Question marks are ..".
-      if (mark.back() == ' ' && (start.size() <= mark.size() || !IsDigit(start[mark.size()])))
-        continue;
-      return line;
-    }
-    const std::string_view content = text.substr(line, end - line);
-    said = said || std::any_of(content.begin(), content.end(), IsDigit) ||
-           content.find("boxed") != kNone || LowerAscii(content).find("answer") != kNone;
-    line = end + 1;
-  }
-  return text.size();
-}
-
-}  // namespace
-
-std::optional<std::string> LastBoxed(std::string_view text) {
+// The last box, or boxes that only "and", "or" or a comma joins, and their contents.
+std::optional<Boxes> LastBoxes(std::string_view text) {
   const auto last = BoxBefore(text, text.size());
   if (!last) return std::nullopt;
   std::vector<std::string_view> contents = {TrimSpace(last->content)};
@@ -200,7 +180,48 @@ std::optional<std::string> LastBoxed(std::string_view text) {
     joined += joined.empty() ? "" : ", ";
     joined += contents[i];
   }
-  return joined;
+  return Boxes{start, last->end, std::move(joined)};
+}
+
+// With what is written against the boxes and changes them: -\boxed{5}, 10\boxed{5}, \boxed{5}^2,
+// \boxed{5} million. Other words behind them say nothing.
+std::string WithSurroundings(std::string_view text, const Boxes& boxes) {
+  std::string content = boxes.content;
+  size_t digits = boxes.start;
+  while (digits > 0 && IsDigit(text[digits - 1])) --digits;
+  if (NegatedBefore(text, boxes.start)) {
+    content = "-(" + content + ")";
+  } else if (digits < boxes.start) {
+    content.insert(0, std::string(text.substr(digits, boxes.start - digits)) + " ");
+  }
+  const std::string rest =
+      PlainProse(text.substr(boxes.end, SentenceEnd(text, boxes.end) - boxes.end));
+  const size_t next = rest.find_first_not_of(" $");
+  // 3 + \boxed{2} = 5 fills a gap.
+  if (next == kNone || std::string_view("=+-*/<>,:([").find(rest[next]) != kNone) return content;
+  const std::string_view word = LettersAt(rest, next);
+  const bool joins = word == "and" || word == "or" || word == "to";
+  const size_t second = SkipSpaces(rest, next + word.size());
+  const bool changes = joins ? IsDigit(rest[second]) || IsNumberWord(LettersAt(rest, second)) ||
+                                   rest.find("a half") == second
+                             : ScaleWord(word) != 1 || ChangesNumber(word) || IsNumberWord(word);
+  const bool attached = rest.find(' ') > next;
+  if (!word.empty() && !attached && !changes) return content;
+  return WithContinuation(std::move(content), rest).text;
+}
+
+}  // namespace
+
+std::optional<std::string> LastBoxed(std::string_view text) {
+  const auto boxes = LastBoxes(text);
+  if (!boxes) return std::nullopt;
+  return boxes->content;
+}
+
+std::optional<std::string> LastBoxedInText(std::string_view text) {
+  const auto boxes = LastBoxes(text);
+  if (!boxes) return std::nullopt;
+  return WithSurroundings(text, *boxes);
 }
 
 std::optional<std::string> LastHash(std::string_view text, ExpectedAnswer expected) {
@@ -217,9 +238,13 @@ std::optional<std::string> LastHash(std::string_view text, ExpectedAnswer expect
     const size_t end = std::min(text.find('\n', start), text.size());
     const std::string_view rest = TrimSpace(text.substr(start, end - start));
     if (rest.empty() || Placeholder(rest) || rest.size() > kMaxAnswerBytes) continue;
-    // "#### Step 3" is a heading, unless words are asked for.
+    // "#### Step 3" is a heading, unless words are asked for; anything else decides.
     const bool words = expected == ExpectedAnswer::kText || expected == ExpectedAnswer::kChoice;
-    if (!words && ParseAnswer(rest).kind == AnswerKind::kText) continue;
+    const bool text_only = !words && ParseAnswer(rest).kind == AnswerKind::kText;
+    if (text_only && IsHeading(rest, text.substr(end))) continue;
+    if (text_only) {
+      if (auto clause = LastClause(rest, expected)) return clause;  // "#### The answer is 18"
+    }
     return std::string(rest);
   }
   return std::nullopt;
@@ -245,28 +270,37 @@ std::optional<std::string> LastJson(std::string_view text) {
   return std::nullopt;
 }
 
-std::string OwnAnswerText(std::string_view output) {
-  if (const size_t thought = output.rfind("</think>"); thought != kNone) {
-    output.remove_prefix(thought + std::string_view("</think>").size());
+std::optional<std::string> RawJsonNumber(std::string_view object, std::string_view key) {
+  const auto raw = RawMember(object, key);
+  if (!raw || raw->empty() || !(IsDigit((*raw)[0]) || (*raw)[0] == '-')) return std::nullopt;
+  std::string number(*raw);
+  std::replace(number.begin(), number.end(), 'e', 'E');
+  return number;
+}
+
+std::optional<std::string> GoldBox(std::string_view solution) {
+  std::optional<std::string> found = LastBoxed(solution);
+  size_t last = BoxBefore(solution, solution.size()).value_or(Box{}).start;
+  for (const std::string_view command : {"\\fbox", "\\boxed"}) {
+    for (size_t at = solution.find(command, last); at != kNone;
+         at = solution.find(command, at + 1)) {
+      const size_t open = at + command.size();
+      if (open >= solution.size() || (found && at <= last)) continue;
+      std::string_view content;
+      if (solution[open] == '{') {
+        const size_t end = GroupEnd(solution, open);
+        if (end != kNone) content = solution.substr(open + 1, end - open - 2);
+      } else if (solution[open] == ' ' || IsDigit(solution[open])) {
+        content = TrimSpace(solution.substr(open, 64));
+        content = content.substr(0, content.find_first_of(" $\n"));
+        while (content.ends_with('.') || content.ends_with(',')) content.remove_suffix(1);
+      }
+      if (Placeholder(content)) continue;
+      found = std::string(TrimSpace(content));
+      last = at;
+    }
   }
-  for (const std::string_view end : {"<|", "</s>", "<eos>", "[EOS]", "[end of text]"}) {
-    // A token at the very start ends nothing.
-    const size_t found = output.find(end, 1);
-    if (found != kNone) output = output.substr(0, found);
-  }
-  std::string text(output);
-  EraseCalculatorMarks(&text);
-  text.resize(RunOnStart(text));
-  constexpr std::string_view kMinus = "\u2212";
-  std::string out;
-  for (size_t at = 0; at < text.size();) {
-    const size_t found = text.find(kMinus, at);
-    out.append(text, at, std::min(found, text.size()) - at);
-    if (found == kNone) break;
-    out += '-';
-    at = found + kMinus.size();
-  }
-  return out;
+  return found;
 }
 
 }  // namespace ebb

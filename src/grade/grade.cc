@@ -5,6 +5,34 @@
 namespace ebb {
 namespace {
 
+// Whether what stands behind a choice's letter names another letter or takes the choice back.
+bool AnotherLetter(std::string_view rest) {
+  std::string_view word_before;
+  bool first = true;
+  for (size_t at = 0; at < rest.size();) {
+    size_t end = at;
+    while (end < rest.size() && (IsLetter(rest[end]) || IsDigit(rest[end]))) ++end;
+    if (end == at) {
+      ++at;
+      continue;
+    }
+    const std::string_view word = rest.substr(at, end - at);
+    for (const std::string_view denial : {"not", "wrong", "incorrect", "false"}) {
+      if (word == denial) return true;
+    }
+    const bool letter = word.size() == 1 && word[0] >= 'A' && word[0] <= 'J';
+    const bool bracket = at > 0 && rest[at - 1] == '(' && end < rest.size() && rest[end] == ')';
+    const bool joined = word_before == "or" || word_before == "and";
+    const auto letter_at = [&](size_t i) { return i < rest.size() && IsLetter(rest[i]); };
+    const bool alone = !(letter_at(end + 1) && letter_at(end + 2));  // not "A dog"
+    if (letter && (bracket || (alone && (first || joined)))) return true;
+    word_before = word;
+    first = false;
+    at = end;
+  }
+  return false;
+}
+
 // "C", "(C)", "(C) Cecile", "C) 15", "C. 15", "C Cecile": the letter; \0 for other answers. "A" and
 // "I" before a word are words.
 char ChoiceLetter(std::string_view raw) {
@@ -22,6 +50,7 @@ char ChoiceLetter(std::string_view raw) {
   if (text.empty() || text[0] < 'A' || text[0] > 'J') return '\0';
   const char letter = text[0];
   text.remove_prefix(1);
+  if (AnotherLetter(text)) return '\0';
   if (bracket) {
     const bool closed = text.starts_with(')') && (text.size() == 1 || text[1] == ' ');
     return closed ? letter : '\0';
@@ -44,11 +73,32 @@ ExpectedAnswer ExpectedOf(const Answer& answer) {
   return number ? ExpectedAnswer::kNumber : ExpectedAnswer::kMath;
 }
 
+// Whether a text is a solution of several sentences, and not an answer.
+bool SeveralSentences(std::string_view text) {
+  int words = 0;
+  int sentences = 0;
+  for (size_t at = 0; at < text.size(); ++at) {
+    if (IsSpace(text[at]) && at > 0 && !IsSpace(text[at - 1])) ++words;
+    // "St. Louis" and "a.m." end no sentence: it takes four words.
+    if ((text[at] == '.' || text[at] == '!' || text[at] == '?') && words >= 3 &&
+        (at + 1 == text.size() || IsSpace(text[at + 1]))) {
+      ++sentences;
+      words = 0;
+    }
+  }
+  return sentences > 1 || (sentences == 1 && words >= 4);
+}
+
 }  // namespace
 
 Result<GoldAnswer> GoldAnswer::FromText(std::string_view text) {
   GoldAnswer gold;
   gold.text_ = ExtractGold(text);
+  if (SeveralSentences(gold.text_)) {
+    return MakeError(ErrorCode::kInvalidArgument, "gold",
+                     "it has several sentences and no \"####\", \\boxed or \"answer is\": give the "
+                     "answer alone");
+  }
   gold.answer_ = ParseAnswer(gold.text_);
   if (gold.answer_.kind == AnswerKind::kEmpty) {
     return MakeError(ErrorCode::kInvalidArgument, "gold", "there is no answer in it");

@@ -2,189 +2,16 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 #include <utility>
+
+#include "grade/math_spellings.h"
+#include "grade/number_scan.h"
 
 namespace ebb {
 namespace {
 
-using Spelling = std::pair<std::string_view, std::string_view>;
-
-// What only sets type; an argument that follows stays, as a group.
-constexpr std::string_view kDropped[] = {
-    "left",       "right",        "big",       "Big",         "bigl",      "bigr",      "Bigl",
-    "Bigr",       "bigg",         "Bigg",      "biggl",       "biggr",     "Biggl",     "Biggr",
-    "middle",     "displaystyle", "textstyle", "scriptstyle", "limits",    "nolimits",  "mathbf",
-    "boldsymbol", "bm",           "mathit",    "mathsf",      "mathcal",   "mathstrut", "bold",
-    "rm",         "bf",           "nonumber",  "notag",       "ensuremath"};
-
-constexpr Spelling kCommands[] = {{"quad", " "},
-                                  {"qquad", " "},
-                                  {"thinspace", " "},
-                                  {"enspace", " "},
-                                  {"dfrac", "\\frac"},
-                                  {"tfrac", "\\frac"},
-                                  {"cfrac", "\\frac"},
-                                  {"dbinom", "\\binom"},
-                                  {"tbinom", "\\binom"},
-                                  {"cdot", "*"},
-                                  {"times", "*"},
-                                  {"ast", "*"},
-                                  {"div", "/"},
-                                  {"leq", "\\le"},
-                                  {"leqslant", "\\le"},
-                                  {"geq", "\\ge"},
-                                  {"geqslant", "\\ge"},
-                                  {"neq", "\\ne"},
-                                  {"lt", "<"},
-                                  {"gt", ">"},
-                                  {"colon", ":"},
-                                  {"infin", "\\infty"},
-                                  {"mid", "|"},
-                                  {"vert", "|"},
-                                  {"lvert", "|"},
-                                  {"rvert", "|"},
-                                  {"lbrace", "\\{"},
-                                  {"rbrace", "\\}"},
-                                  {"lbrack", "["},
-                                  {"rbrack", "]"},
-                                  {"lparen", "("},
-                                  {"rparen", ")"},
-                                  {"textbf", "\\text"},
-                                  {"textit", "\\text"},
-                                  {"textrm", "\\text"},
-                                  {"textsf", "\\text"},
-                                  {"texttt", "\\text"},
-                                  {"mbox", "\\text"},
-                                  {"hbox", "\\text"},
-                                  {"mathrm", "\\text"},
-                                  {"textnormal", "\\text"},
-                                  {"operatorname", "\\text"},
-                                  {"emph", "\\text"},
-                                  {"underline", "\\text"},
-                                  {"degree", "^\\circ"},
-                                  {"degrees", "^\\circ"},
-                                  {"approxeq", "\\approx"},
-                                  {"simeq", "\\approx"},
-                                  {"varnothing", "\\emptyset"},
-                                  {"dots", "\\ldots"},
-                                  {"cdots", "\\ldots"},
-                                  {"arcsec", "\\operatorname{arcsec}"},
-                                  {"euro", "$"},
-                                  {"pounds", "$"},
-                                  {"dollar", "$"},
-                                  {"percent", "%"},
-                                  {"land", "\\text{ and }"},
-                                  {"lor", "\\text{ or }"},
-                                  {"wedge", "\\text{ and }"},
-                                  {"vee", "\\text{ or }"},
-                                  {"varphi", "\\phi"},
-                                  {"varepsilon", "\\epsilon"}};
-
-constexpr Spelling kUnicode[] = {{"−", "-"},
-                                 {"–", "-"},
-                                 {"‐", "-"},
-                                 {"‑", "-"},
-                                 {"×", "*"},
-                                 {"·", "*"},
-                                 {"⋅", "*"},
-                                 {"∙", "*"},
-                                 {"÷", "/"},
-                                 {"⁄", "/"},
-                                 {"∕", "/"},
-                                 {"π", "\\pi "},
-                                 {"∞", "\\infty "},
-                                 {"≤", "\\le "},
-                                 {"≥", "\\ge "},
-                                 {"⩽", "\\le "},
-                                 {"⩾", "\\ge "},
-                                 {"≠", "\\ne "},
-                                 {"≈", "\\approx "},
-                                 {"∪", "\\cup "},
-                                 {"∩", "\\cap "},
-                                 {"∈", "\\in "},
-                                 {"∅", "\\emptyset "},
-                                 {"±", "\\pm "},
-                                 {"∓", "\\mp "},
-                                 {"°", "^\\circ "},
-                                 {"θ", "\\theta "},
-                                 {"α", "\\alpha "},
-                                 {"β", "\\beta "},
-                                 {"γ", "\\gamma "},
-                                 {"δ", "\\delta "},
-                                 {"λ", "\\lambda "},
-                                 {"μ", "\\mu "},
-                                 {"σ", "\\sigma "},
-                                 {"φ", "\\phi "},
-                                 {"ω", "\\omega "},
-                                 {"ℝ", "\\mathbb{R}"},
-                                 {"ℤ", "\\mathbb{Z}"},
-                                 {"⌊", "\\lfloor "},
-                                 {"⌋", "\\rfloor "},
-                                 {"⌈", "\\lceil "},
-                                 {"⌉", "\\rceil "},
-                                 {"½", "\\frac{1}{2}"},
-                                 {"⅓", "\\frac{1}{3}"},
-                                 {"⅔", "\\frac{2}{3}"},
-                                 {"¼", "\\frac{1}{4}"},
-                                 {"¾", "\\frac{3}{4}"},
-                                 {"⁰", "^{0}"},
-                                 {"¹", "^{1}"},
-                                 {"²", "^{2}"},
-                                 {"³", "^{3}"},
-                                 {"⁴", "^{4}"},
-                                 {"⁵", "^{5}"},
-                                 {"⁶", "^{6}"},
-                                 {"⁷", "^{7}"},
-                                 {"⁸", "^{8}"},
-                                 {"⁹", "^{9}"},
-                                 {"€", "$"},
-                                 {"£", "$"},
-                                 {"¥", "$"},
-                                 {"￥", "$"},
-                                 {"，", ","},
-                                 {"、", ","},
-                                 {"．", "."},
-                                 {"。", "."},
-                                 {"：", ":"},
-                                 {"；", ";"},
-                                 {"（", "("},
-                                 {"）", ")"},
-                                 {"［", "["},
-                                 {"］", "]"},
-                                 {"｛", "{"},
-                                 {"｝", "}"},
-                                 {"％", "%"},
-                                 {"＝", "="},
-                                 {"＋", "+"},
-                                 {"－", "-"},
-                                 {"０", "0"},
-                                 {"１", "1"},
-                                 {"２", "2"},
-                                 {"３", "3"},
-                                 {"４", "4"},
-                                 {"５", "5"},
-                                 {"６", "6"},
-                                 {"７", "7"},
-                                 {"８", "8"},
-                                 {"９", "9"},
-                                 {"“", "\""},
-                                 {"”", "\""},
-                                 {"‘", "'"},
-                                 {"’", "'"},
-                                 {"′", "'"},
-                                 {"\u00A0", " "},
-                                 {"\u2002", " "},
-                                 {"\u2003", " "},
-                                 {"\u3000", " "},
-                                 {"\u200B", ""},
-                                 {"\u200C", ""},
-                                 {"\u200D", ""},
-                                 {"\uFEFF", ""},
-                                 {"\u2061", ""},
-                                 {"\u2062", ""}};
-
-// Spaces that may stand between the groups of three digits of one number, but separate else.
-constexpr std::string_view kThinSpaces[] = {"\\,", "\u2009", "\u202F"};
+using namespace math_spellings;
 
 std::string_view LettersAt(std::string_view text, size_t at) {
   size_t end = at;
@@ -342,7 +169,8 @@ class Cleaner {
       case '%':
       case '#':
       case '&':
-        out_.push_back(c == '&' ? ' ' : c);
+        if (c == '&') out_.push_back('\\');
+        out_.push_back(c);
         return;
       case '_':
         out_ += "\\_";
@@ -364,26 +192,43 @@ class Cleaner {
   void Foreign() {
     if (After("√")) {
       at_ += std::string_view("√").size();
-      size_t end = at_;
-      while (IsDigit(At(end))) ++end;
+      const auto number = ScanNumber(text_, at_);
+      const size_t size = number ? number->size : 0;
       out_ += "\\sqrt";
-      if (end > at_) {
-        out_ += '{';
-        out_ += text_.substr(at_, end - at_);
-        out_ += '}';
-      } else {
-        out_ += ' ';
-      }
-      at_ = end;
+      out_.push_back(size > 0 ? '{' : ' ');
+      out_ += text_.substr(at_, size);
+      if (size > 0) out_.push_back('}');
+      at_ += size;
       return;
     }
+    if (Shifted(kRaised, "^") || Shifted(kLowered, "_")) return;
     for (const auto& [from, to] : kUnicode) {
       if (!After(from)) continue;
+      while (from == "°" && !out_.empty() && out_.back() == ' ') out_.pop_back();
       Put(to);
       at_ += from.size();
       return;
     }
     out_.push_back(text_[at_++]);
+  }
+
+  // A run of raised or lowered characters.
+  bool Shifted(std::span<const Spelling> characters, std::string_view mark) {
+    std::string inside;
+    while (true) {
+      const auto found =
+          std::find_if(characters.begin(), characters.end(),
+                       [&](const Spelling& spelling) { return After(spelling.first); });
+      if (found == characters.end()) break;
+      inside += found->second;
+      at_ += found->first.size();
+    }
+    if (inside.empty()) return false;
+    out_ += mark;
+    out_.push_back('{');
+    out_ += inside;
+    out_.push_back('}');
+    return true;
   }
 
   void Plain() {
@@ -443,9 +288,17 @@ std::string TightText(std::string_view cleaned) {
     size_t next = i;
     while (next < cleaned.size() && IsSpace(cleaned[next])) ++next;
     // A space between two words or numbers separates them; any other says nothing.
-    if (!out.empty() && next < cleaned.size() && joins(out.back()) && joins(cleaned[next])) {
-      out.push_back(' ');
-    }
+    const bool separates =
+        !out.empty() && next < cleaned.size() && joins(out.back()) && joins(cleaned[next]);
+    // Nor does "1, 234" become 1,234 or "12. 5" 12.5.
+    const auto at = [&](size_t k) { return k < cleaned.size() ? cleaned[k] : '\0'; };
+    const char last = out.empty() ? '\0' : out.back();
+    const bool comma = out.size() > 1 && last == ',' && IsDigit(out[out.size() - 2]) &&
+                       GroupOfThree(cleaned, next);
+    const bool groups = IsDigit(last) && at(next) == ',' && GroupOfThree(cleaned, next + 1);
+    const bool point = (last == '.' && IsDigit(at(next))) ||
+                       (IsDigit(last) && at(next) == '.' && IsDigit(at(next + 1)));
+    if (separates || comma || groups || point) out.push_back(' ');
     i = next - 1;
   }
   return out;

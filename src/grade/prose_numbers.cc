@@ -1,26 +1,22 @@
 // Numbers and runs of mathematics in prose.
 #include <algorithm>
+#include <utility>
+#include <vector>
 
+#include "grade/answer_split.h"
 #include "grade/math_text.h"
 #include "grade/number_scan.h"
 #include "grade/prose.h"
+#include "grade/prose_parts.h"
 #include "grade/units.h"
+#include "grade/word_numbers.h"
 
 namespace ebb {
 namespace {
 
-bool WordByte(char c) { return IsLetter(c) || IsDigit(c) || c == '_'; }
+using namespace prose_parts;
 
-std::string_view LettersAt(std::string_view text, size_t at) {
-  size_t end = at;
-  while (end < text.size() && IsLetter(text[end])) ++end;
-  return text.substr(std::min(at, text.size()), end - std::min(at, text.size()));
-}
-
-size_t SkipSpaces(std::string_view text, size_t at) {
-  while (at < text.size() && text[at] == ' ') ++at;
-  return at;
-}
+constexpr size_t kMaxRunBytes = 400;
 
 // \frac{digits}{digits} at `at`: its bytes, or 0.
 size_t FractionSize(std::string_view text, size_t at) {
@@ -53,93 +49,52 @@ bool ItemNumber(std::string_view text, size_t start, size_t end) {
   return next < text.size() && text[next] != '\n';
 }
 
+// The currency sign that ends just before `at`: its bytes.
+size_t CurrencyBefore(std::string_view text, size_t at) {
+  for (const std::string_view sign : {"\\$", "$", "€", "£", "¥"}) {
+    if (text.substr(0, at).ends_with(sign)) return sign.size();
+  }
+  return 0;
+}
+
+// Whether a minus that ends before `minus` and stands apart ("x = - 5") is a sign: where nothing
+// stands that could be subtracted from.
+bool SignApart(std::string_view text, size_t minus) {
+  size_t before = minus;
+  while (before > 0 && text[before - 1] == ' ') --before;
+  if (before == 0 || before == minus) return false;  // a list's dash; "x- 5"
+  if (std::string_view("=(:,[<>$").find(text[before - 1]) != std::string_view::npos) return true;
+  size_t start = before;
+  while (start > 0 && IsLetter(text[start - 1])) --start;
+  const std::string word = LowerAscii(text.substr(start, before - start));
+  return word == "is" || word == "are" || word == "be" || word == "equals" || word == "was";
+}
+
 // The sign before a number: the index where it starts. A minus behind a number, a letter or a
 // bracket subtracts instead.
 size_t SignStart(std::string_view text, size_t at) {
-  size_t start = at;
-  if (start > 0 && text[start - 1] == '$') --start;
-  if (start > 0 && text[start - 1] == '\\') --start;
-  if (start == 0 || text[start - 1] != '-') return start;
-  size_t before = start - 1;
+  const size_t start = at - CurrencyBefore(text, at);
+  size_t minus = start;
+  while (minus > 0 && text[minus - 1] == ' ') --minus;
+  if (minus == 0 || text[minus - 1] != '-') return start;
+  --minus;
+  if (minus + 1 < start) return SignApart(text, minus) ? minus : start;
+  size_t before = minus;
   while (before > 0 && text[before - 1] == ' ') --before;
-  if (before == 0) return start - 1;
+  if (before == 0) return minus;
   const char c = text[before - 1];
   // "left - 5" and "is -5": the space behind the sign tells; it touches the number here.
-  const bool spaced = before < start - 1;
   if (IsDigit(c) || c == ')' || c == '}' || c == '%') return start;
-  if (IsLetter(c) && !spaced) return start;
-  if (static_cast<unsigned char>(c) >= 0x80 && !spaced) return start - 1;
-  return start - 1;
-}
-
-// The bytes of the unit at `at`. One letter may be anything, and "in" is mostly a preposition.
-size_t UnitSize(std::string_view text, size_t at) {
-  const std::string_view word = LettersAt(text, at);
-  const bool unit = word.size() > 1 && word != "in" && !CanonicalUnit(word).empty();
-  return unit ? word.size() : 0;
-}
-
-// The end of the words behind a number that belong to it: a scale, a part of another number ("and a
-// half", "thirds"), a unit.
-size_t WordTail(std::string_view text, size_t end) {
-  const size_t at = SkipSpaces(text, end);
-  for (const std::string_view half : {"and a half", "and one half", "and one-half", "and a quarter",
-                                      "and a third", "and three quarters", "and two thirds"}) {
-    if (text.substr(at).starts_with(half)) return at + half.size();
-  }
-  const std::string_view word = LettersAt(text, at);
-  if (ChangesNumber(word)) return at + word.size();
-  if (ScaleWord(word) == 1) {
-    const size_t unit = UnitSize(text, at);
-    return unit > 0 ? at + unit : end;
-  }
-  const size_t next = SkipSpaces(text, at + word.size());
-  const size_t unit = UnitSize(text, next);
-  return unit > 0 ? next + unit : at + word.size();
-}
-
-// The end of the number whose digits end at `end`, with what belongs to it: a fraction bar, a
-// percent sign, a scale word. 0: it is part of something else.
-size_t NumberTail(std::string_view text, size_t end) {
-  const auto at = [&](size_t i) { return i < text.size() ? text[i] : '\0'; };
-  if ((at(end) == '/' || at(end) == ':') && IsDigit(at(end + 1))) {
-    const char mark = at(end);
-    const auto next = ScanNumber(text, end + 1);
-    if (!next) return 0;
-    end += 1 + next->size;
-    if (at(end) == mark && IsDigit(at(end + 1))) return 0;  // a date or a time
-  } else if (at(end) == ' ' && IsDigit(at(end + 1))) {
-    // A mixed number, 3 1/2.
-    const auto next = ScanNumber(text, end + 1);
-    if (next && next->plain && at(end + 1 + next->size) == '/' &&
-        IsDigit(at(end + 2 + next->size))) {
-      end += 1 + next->size;
-      const auto bottom = ScanNumber(text, end + 1);
-      if (!bottom) return 0;
-      end += 1 + bottom->size;
-    }
-  }
-  end += FractionSize(text, end);
-  if (at(end) == '%') return end + 1;
-  if (at(end) == '\\' && at(end + 1) == '%') return end + 2;
-  const std::string_view attached = LettersAt(text, end);
-  const bool word =
-      attached.empty() || !CanonicalUnit(attached).empty() || ScaleWord(attached) != 1;
-  if (!word || at(end) == '_' || at(end) == '^') return 0;
-  return WordTail(text, end);
-}
-
-// The word, with its apostrophes, that ends just before `at`.
-std::string_view WordBefore(std::string_view text, size_t at) {
-  while (at > 0 && (text[at - 1] == ' ' || text[at - 1] == '$')) --at;
-  size_t start = at;
-  while (start > 0 && (IsLetter(text[start - 1]) || text[start - 1] == '\'')) --start;
-  return text.substr(start, at - start);
+  return IsLetter(c) && before == minus ? start : minus;
 }
 
 bool Denies(std::string_view word) {
   const std::string lower = LowerAscii(word);
-  return lower == "not" || lower == "cannot" || lower.ends_with("n't");
+  for (const std::string_view denial : {"not", "cannot", "never", "than", "least", "most", "twice",
+                                        "double", "triple", "times", "plus", "without"}) {
+    if (lower == denial) return true;
+  }
+  return lower.ends_with("n't");
 }
 
 // "negative 5", and "minus 5" where there is nothing to subtract from.
@@ -153,144 +108,231 @@ bool NegativeWord(std::string_view text, size_t at) {
   return before.empty() || !IsDigit(before.back());
 }
 
-}  // namespace
+// What a number that starts at a place in a text is.
+enum class Mention {
+  kNone,     // not a number at all, but of a word, a list, a date
+  kUnclear,  // a part of mathematics that is not understood
+  kNumber,
+};
 
-std::optional<std::string> LastNumber(std::string_view text) {
-  std::optional<std::string> last;
-  for (size_t at = 0; at < text.size();) {
-    size_t digits = 0;
-    size_t start = at;
-    if (IsDigit(text[at]) || (text[at] == '.' && at + 1 < text.size() && IsDigit(text[at + 1]))) {
-      const auto number = ScanNumber(text, at);
-      if (!number) {  // longer than any number may be
-        while (at < text.size() && (IsDigit(text[at]) || text[at] == '.' || text[at] == ',')) ++at;
-        last.reset();
-        continue;
-      }
-      digits = number->size;
-    } else {
-      digits = FractionSize(text, at);
+// By what stands directly before it.
+Mention MentionAt(std::string_view text, size_t at) {
+  const char before = at > 0 ? text[at - 1] : ' ';
+  const char second = at > 1 ? text[at - 2] : ' ';
+  if (WordByte(before) && before != '_') return Mention::kNone;
+  if (before == '.' && IsDigit(second)) return Mention::kNone;
+  if (before == '_' || (before == '{' && second == '_')) return Mention::kNone;
+  if (before == '^' || (before == '{' && second == '^')) return Mention::kUnclear;
+  if (before == '(' && IsLetter(second)) return Mention::kUnclear;  // f(5)
+  std::string_view word = WordBefore(text, at);
+  if (word == "of") word = WordBefore(text, static_cast<size_t>(word.data() - text.data()));
+  for (const std::string_view function :
+       {"log", "ln", "lg", "sin", "cos", "tan", "exp", "sqrt", "choose", "root"}) {
+    if (word == function) return Mention::kUnclear;  // sqrt 2, the square root of 2
+  }
+  if (before == '{') {
+    size_t name = at - 1;
+    while (name > 0 && IsLetter(text[name - 1])) --name;
+    const std::string_view command = text.substr(name, at - 1 - name);
+    const bool words = command.starts_with("text") || command == "boxed" || command == "mathbf";
+    if (name > 0 && text[name - 1] == '\\' && !words) return Mention::kUnclear;
+    if (second == '}' || second == ']') return Mention::kUnclear;  // \frac{a}{5}
+  }
+  return Mention::kNumber;
+}
+
+// Whether a number that starts at `start` is what something else is added to, multiplied with or
+// compared with.
+bool IsOperand(std::string_view text, size_t start) {
+  size_t before = start;
+  while (before > 0 && text[before - 1] == ' ') --before;
+  const std::string_view left = text.substr(0, before);
+  for (const std::string_view sign : {"≤", "≥", "×", "·", "÷", "√", "≠", "∛", "±"}) {
+    if (left.ends_with(sign)) return true;
+  }
+  if (left.empty()) return false;
+  const char op = left.back();
+  if (op == '/' || op == '^' || op == '+') return true;
+  if (left.ends_with("!=")) return true;
+  if (left.ends_with("->") || left.ends_with("=>")) return false;
+  const std::string_view more = TrimSpace(left.substr(0, left.size() - 1));
+  const bool behind = !more.empty() && (WordByte(more.back()) || more.back() == ')' ||
+                                        more.back() == '}' || more.back() == '$');
+  if (op == '<' || op == '>') return behind;
+  if (op == '*') return behind;
+  if (op != '-' || !behind) return false;
+  // "n - 5", but not "total - 5"
+  const bool letter = IsLetter(more.back());
+  return !letter || ((more.size() < 2 || !WordByte(more[more.size() - 2])) && more.back() != 'a');
+}
+
+// The first "!" that ends a sentence and is no factorial: before a capital letter or at a line's
+// end.
+size_t Exclamation(std::string_view text) {
+  for (size_t at = text.find('!'); at < text.size(); at = text.find('!', at + 1)) {
+    const size_t next = SkipSpaces(text, at + 1);
+    const bool capital =
+        next > at + 1 && next < text.size() && text[next] >= 'A' && text[next] <= 'Z';
+    if (capital || next >= text.size() || text[next] == '\n') return at;
+  }
+  return text.size();
+}
+
+// The bytes of the number, or of the start of mathematics without digits (a root, pi), at `at`.
+size_t NumberStartSize(std::string_view text, size_t at) {
+  if (IsDigit(text[at]) || (text[at] == '.' && at + 1 < text.size() && IsDigit(text[at + 1]))) {
+    const auto number = ScanNumber(text, at);
+    if (number) return number->size;
+    size_t end = at;  // longer than any number may be
+    while (end < text.size() && (IsDigit(text[end]) || text[end] == '.' || text[end] == ',')) ++end;
+    return end - at;
+  }
+  for (const std::string_view sign : {"√", "π"}) {
+    if (text.substr(at).starts_with(sign)) return sign.size();
+  }
+  for (const std::string_view command : {"\\sqrt", "\\pi"}) {
+    if (CommandAt(text, at, command)) return command.size();
+  }
+  return FractionSize(text, at);
+}
+
+// 12/03/2020, 10:45:30: the end of it, or `end` for other numbers.
+size_t DateEnd(std::string_view text, size_t at, size_t end) {
+  const auto digits = [&](size_t i) { return i < text.size() && IsDigit(text[i]); };
+  const auto mark = [&](size_t i) { return i < text.size() ? text[i] : '\0'; };
+  size_t last = end;
+  int parts = 1;
+  while ((mark(last) == '/' || mark(last) == ':') && digits(last + 1) && IsDigit(text[at])) {
+    ++last;
+    while (digits(last)) ++last;
+    ++parts;
+  }
+  return parts > 2 ? last : end;
+}
+
+// Whether the left side of the equals sign at `equals` is an equation's: it has letters, but is no
+// name of what the other side is ((x - 3) = 10, unlike AB = 10 and 2 * 5 = 10). The power of a
+// letter counts as its name.
+bool LeftOfEquation(std::string_view text, size_t equals) {
+  size_t start = equals;
+  while (start > 0 && equals - start < 80) {
+    size_t word = start;
+    while (word > 0 && IsLetter(text[word - 1])) --word;
+    const std::string_view letters = text.substr(word, start - word);
+    const bool command = word > 0 && text[word - 1] == '\\';
+    if (!command && (letters.size() > 3 || (letters.size() > 1 && IsProseWord(letters)))) break;
+    if (word < start) {
+      start = word;
+      continue;
     }
+    const char c = text[start - 1];
+    const bool mark = std::string_view(" +-*/^(){}[]_\\'").find(c) != std::string_view::npos;
+    if (!mark && !IsDigit(c)) break;
+    --start;
+  }
+  const std::string_view left = TrimSpace(text.substr(start, equals - start));
+  if (std::none_of(left.begin(), left.end(), IsLetter)) return false;
+  const size_t power = left.find('^');
+  if (power == 1 && left.size() == 3 && IsLetter(left[0]) && IsDigit(left[2])) return false;
+  return !IsName(CleanMath(left));
+}
+
+// Where the equals sign stands directly before `at`, if one does.
+std::optional<size_t> EqualsBefore(std::string_view text, size_t at) {
+  while (at > 0 && (text[at - 1] == ' ' || text[at - 1] == '$')) --at;
+  if (at < 2 || text[at - 1] != '=') return std::nullopt;
+  const bool other = std::string_view("<>!=").find(text[at - 2]) != std::string_view::npos;
+  return other ? std::nullopt : std::optional<size_t>(at - 1);
+}
+
+struct Candidate {
+  std::string text;
+  bool money = false;
+};
+
+// All numbers that a text states, in order. Mathematics that is not understood forgets those before
+// it: what it says replaces them.
+std::vector<Candidate> Candidates(std::string_view text) {
+  std::vector<Candidate> found;
+  for (size_t at = 0; at < text.size();) {
+    const size_t digits = NumberStartSize(text, at);
     if (digits == 0) {
       ++at;
       continue;
     }
-    const size_t end = at + digits;
-    const char before = start > 0 ? text[start - 1] : ' ';
-    const bool index =
-        before == '^' || before == '_' ||
-        (before == '{' && start > 1 && (text[start - 2] == '^' || text[start - 2] == '_'));
-    const bool part_of_word =
-        WordByte(before) || (before == '.' && start > 1 && IsDigit(text[start - 2]));
-    const size_t tail = NumberTail(text, end);
-    if (index || part_of_word || tail == 0 || ItemNumber(text, start, end)) {
-      at = end;
-      while (tail == 0 && at < text.size() &&
-             (IsDigit(text[at]) || text[at] == '/' || text[at] == ':')) {
-        ++at;  // all of a date
-      }
+    size_t end = at + digits;
+    const Mention mention = MentionAt(text, at);
+    const size_t date = DateEnd(text, at, end);
+    if (mention == Mention::kNone || ItemNumber(text, at, end) || date > end ||
+        Ordinal(LettersAt(text, end)) || LettersAt(text, end) == "D") {
+      at = date;
       continue;
     }
-    start = SignStart(text, at);
-    if (!Denies(WordBefore(text, start))) {
-      last.emplace();
-      if (NegativeWord(text, start)) last->push_back('-');
-      last->append(text, start, tail - start);
+    std::string_view near = text.substr(at, kMaxRunBytes);
+    near = near.substr(0, std::min(Exclamation(near), near.find_first_of("|[]&")));
+    const size_t colon = near.find(": ");
+    if (colon != 0 && colon < near.size() && near[colon - 1] != ' ') near = near.substr(0, colon);
+    end = at + std::max(digits, MathRunSize(near, true));
+    const std::string_view run = text.substr(at, end - at);
+    const size_t start = SignStart(text, at);
+    const size_t equals = EqualsBefore(text, start).value_or(at + run.find('='));
+    const bool result = run.find('=') != std::string_view::npos;
+    const bool operand = IsOperand(text, start);
+    const bool equation = (operand || equals < at) && equals < end && LeftOfEquation(text, equals);
+    if (mention == Mention::kUnclear || (operand && !result) || equation) {
+      found.clear();
+      at += digits;
+      continue;
     }
-    at = std::max(tail, end);
-  }
-  return last;
-}
-
-namespace {
-
-// The bytes that a run of mathematics takes at `at`; 0 at a word or the end of a sentence.
-size_t RunItem(std::string_view text, size_t at, bool numbers_only) {
-  const char c = text[at];
-  if (IsDigit(c) || (c == '.' && at + 1 < text.size() && IsDigit(text[at + 1]))) {
-    const auto number = ScanNumber(text, at);
-    if (!number) return 0;
-    const std::string_view attached = LettersAt(text, at + number->size);
-    const bool ordinal =
-        attached == "th" || attached == "st" || attached == "nd" || attached == "rd";
-    return ordinal ? 0 : number->size;
-  }
-  if (c == '\\') {
-    if (at + 1 < text.size() && (text[at + 1] == ')' || text[at + 1] == ']')) return 0;
-    if (OpensBracket(text, at)) {
-      const size_t end = BracketEnd(text, at);
-      return end == std::string_view::npos ? 0 : end - at;
+    const std::string_view rest = text.substr(end, SentenceEnd(text, end) - end);
+    std::string number = NegativeWord(text, start) ? "-" : "";
+    number += text.substr(start, end - start);
+    Continued continued = WithContinuation(std::move(number), rest);
+    if (!DeniedBefore(text, start) && !TakenBack(rest.substr(continued.size))) {
+      const bool money = CurrencyBefore(text, at) > 0 || run.find('$') != std::string_view::npos ||
+                         rest.starts_with("$");
+      found.push_back({std::move(continued.text), money});
     }
-    return TokenSize(text, at);
+    at = end + continued.size;
   }
-  if (c == '{') {
-    const size_t end = BracketEnd(text, at);
-    return end == std::string_view::npos ? 0 : end - at;
-  }
-  if (IsLetter(c)) {
-    const std::string_view word = LettersAt(text, at);
-    const size_t next = SkipSpaces(text, at + word.size());
-    const bool names = word.size() == 1 && next < text.size() && text[next] == '=';
-    if (names) return 1;
-    const bool follows = at > 0 && !IsSpace(text[at - 1]);
-    if (numbers_only) return 0;
-    if (word == "sqrt" || word == "pi" || word == "sin" || word == "cos" || word == "tan" ||
-        word == "log" || word == "ln") {
-      return word.size();
-    }
-    return word.size() == 1 || (follows && word.size() <= 2) ? word.size() : 0;
-  }
-  if (static_cast<unsigned char>(c) >= 0x80) {
-    for (const std::string_view sign : {"×", "÷", "·", "√", "π", "≤", "≥", "∞", "°", "²",
-                                        "³", "€", "£", "½", "¼", "¾", "∪", "∩", "±", "≈"}) {
-      if (text.substr(at).starts_with(sign)) return sign.size();
-    }
-    return 0;
-  }
-  return std::string_view(" +-*/^=()[]|,%$<>:!_&'").find(c) != std::string_view::npos ? 1 : 0;
-}
-
-// 2 hours 30 minutes, 5 and 6, 5 to 6: more than one number is committed to. The end of all of it.
-size_t CompoundEnd(std::string_view text, size_t end) {
-  end = WordTail(text, end);
-  const bool known = end > 0 && IsLetter(text[end - 1]);
-  size_t next = SkipSpaces(text, end);
-  if (known && next < text.size() && text[next] == ',') next = SkipSpaces(text, next + 1);
-  const std::string_view word = LettersAt(text, next);
-  const bool joins = word == "and" || word == "or" || word == "to";
-  if (joins) next = SkipSpaces(text, next + word.size());
-  if (next < text.size() && text[next] == '$') ++next;
-  if ((!known && !joins) || next >= text.size() || !IsDigit(text[next])) return end;
-  const auto number = ScanNumber(text, next);
-  if (!number) return end;
-  const size_t second = WordTail(text, next + number->size);
-  // 5 dollars, 3 of which ..: the second number is none of the answer.
-  const bool unit = IsLetter(text[second - 1]);
-  return joins || unit ? second : end;
+  return found;
 }
 
 }  // namespace
 
-std::string_view LeadingMath(std::string_view text, ExpectedAnswer expected) {
-  const bool numbers_only = expected == ExpectedAnswer::kNumber;
-  size_t end = 0;
-  int open = 0;
-  while (end < text.size() && end < kMaxAnswerBytes) {
-    const size_t size = RunItem(text, end, numbers_only);
-    if (size == 0) break;
-    if (size == 1 && (text[end] == '(' || text[end] == '[')) {
-      // "18 (9 * 2)": a remark.
-      if (numbers_only && end > 1 && text[end - 1] == ' ' && IsDigit(text[end - 2])) break;
-      ++open;
-    }
-    if (size == 1 && (text[end] == ')' || text[end] == ']') && --open < 0) break;
-    end += size;
-  }
-  constexpr std::string_view kDangling = " +-*/^=([|,<>:_&";
-  while (end > 0 && kDangling.find(text[end - 1]) != std::string_view::npos) --end;
-  if (end == 0) return {};
-  if (numbers_only) end = CompoundEnd(text, end);
-  return text.substr(0, end);
+std::optional<std::string> LastNumber(std::string_view text) {
+  std::vector<Candidate> found = Candidates(PlainProse(text));
+  if (found.empty()) return std::nullopt;
+  return std::move(found.back().text);
 }
+
+std::optional<std::string> NumberOf(std::string_view clause) {
+  std::vector<Candidate> found = Candidates(PlainProse(clause));
+  if (found.empty()) return std::nullopt;
+  const auto money = [](const Candidate& candidate) { return candidate.money; };
+  if (std::count_if(found.begin(), found.end(), money) == 1) {
+    return std::find_if(found.begin(), found.end(), money)->text;
+  }
+  return std::move(found.back().text);
+}
+
+namespace prose_parts {
+
+bool NegatedBefore(std::string_view text, size_t at) {
+  return SignStart(text, at) < at - CurrencyBefore(text, at) || NegativeWord(text, at);
+}
+
+bool DeniedBefore(std::string_view text, size_t at) {
+  for (int words = 0; words < 4; ++words) {
+    const std::string_view word = WordBefore(text, at);
+    if (Denies(word)) return true;
+    const std::string lower = LowerAscii(word);
+    if (lower != "equal" && lower != "to" && lower != "be" && lower != "exactly") return false;
+    at = static_cast<size_t>(word.data() - text.data());
+  }
+  return false;
+}
+
+}  // namespace prose_parts
 
 }  // namespace ebb

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
+#include <utility>
 #include <vector>
 
 #include "stats/random.h"
@@ -62,6 +64,17 @@ void WeightedQuantiles(std::span<const OwnedValue> sorted, std::span<const uint3
   }
 }
 
+// The percentile interval, of resamples of `clusters` items.
+Interval PercentileInterval(std::vector<double> resampled, size_t clusters,
+                            const BootstrapOptions& options) {
+  // All resamples of one item are the same: how much items differ is not known.
+  constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+  if (clusters < 2) return {kUnknown, kUnknown};
+  std::sort(resampled.begin(), resampled.end());
+  const double tail = (1 - options.confidence) / 2;
+  return {SortedQuantile(resampled, tail), SortedQuantile(resampled, 1 - tail)};
+}
+
 }  // namespace
 
 double SortedQuantile(std::span<const double> sorted, double q) {
@@ -99,10 +112,8 @@ Result<Estimate> BootstrapMean(std::span<const double> values, int64_t items, in
     }
     mean = sum / static_cast<double>(values.size());
   }
-  std::sort(means.begin(), means.end());
-  const double tail = (1 - options.confidence) / 2;
   return Estimate{total / static_cast<double>(values.size()),
-                  {SortedQuantile(means, tail), SortedQuantile(means, 1 - tail)}};
+                  PercentileInterval(std::move(means), item_count, options)};
 }
 
 Result<Estimate> BootstrapRatio(std::span<const double> numerators,
@@ -144,9 +155,9 @@ Result<Estimate> BootstrapRatio(std::span<const double> numerators,
     }
     ratio = sum_above / sum_below;
   }
-  std::sort(ratios.begin(), ratios.end());
-  const double tail = (1 - options.confidence) / 2;
-  return Estimate{above / below, {SortedQuantile(ratios, tail), SortedQuantile(ratios, 1 - tail)}};
+  const auto clusters = static_cast<size_t>(
+      std::count_if(denominators.begin(), denominators.end(), [](double d) { return d > 0; }));
+  return Estimate{above / below, PercentileInterval(std::move(ratios), clusters, options)};
 }
 
 Result<Estimate> BootstrapRatio(std::span<const double> numerators,
@@ -193,11 +204,10 @@ Result<std::vector<Estimate>> BootstrapQuantiles(std::span<const std::vector<flo
     WeightedQuantiles(sorted, times, total, qs, order, found);
     for (size_t q = 0; q < qs.size(); ++q) resampled[q].push_back(found[q]);
   }
-  const double tail = (1 - options.confidence) / 2;
+  const auto clusters = static_cast<size_t>(
+      std::count_if(items.begin(), items.end(), [](const auto& item) { return !item.empty(); }));
   for (size_t q = 0; q < qs.size(); ++q) {
-    std::sort(resampled[q].begin(), resampled[q].end());
-    estimates[q].interval = {SortedQuantile(resampled[q], tail),
-                             SortedQuantile(resampled[q], 1 - tail)};
+    estimates[q].interval = PercentileInterval(std::move(resampled[q]), clusters, options);
   }
   return estimates;
 }

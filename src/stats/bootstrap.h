@@ -1,7 +1,9 @@
 // Intervals by resampling, where items and noise seeds both vary.
 //
 // Pure and thread-safe; the same data and seed give the same numbers on every machine (SplitMix64
-// and Lemire's range reduction, no library's distributions; sums in a fixed order).
+// and Lemire's range reduction, no library's distributions; sums in a fixed order). Fewer than two
+// items (with a denominator or a value) tell nothing about how items differ: both ends of the
+// interval are then NaN, which is printed as null or n/a.
 #pragma once
 
 #include <cstdint>

@@ -12,7 +12,7 @@
 
 namespace ebb {
 
-struct Interval {
+struct Interval {  // NaN where there is none (stats/bootstrap.h)
   double low = 0;
   double high = 0;
 };

@@ -33,7 +33,10 @@ class SeriesSet {
       found = series_.insert(series_.end(), series);
     }
     found->points.emplace_back(x, estimate->value);
-    found->ranges.emplace_back(estimate->interval.low, estimate->interval.high);
+    const Interval& interval = estimate->interval;
+    const bool known = std::isfinite(interval.low);  // else there is no bar
+    found->ranges.emplace_back(known ? interval.low : estimate->value,
+                               known ? interval.high : estimate->value);
   }
 
   bool empty() const { return series_.empty(); }

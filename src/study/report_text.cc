@@ -22,6 +22,9 @@ std::string NumberText(double value) {
 
 std::string RateText(const std::optional<Estimate>& estimate) {
   if (!estimate) return "-";
+  if (!std::isfinite(estimate->interval.low)) {
+    return fmt::format("{:.3f} [n/a, n/a]", estimate->value);
+  }
   return fmt::format("{:.3f} [{:.3f}, {:.3f}]", estimate->value, estimate->interval.low,
                      estimate->interval.high);
 }

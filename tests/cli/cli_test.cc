@@ -606,6 +606,22 @@ TEST_F(CliTest, GradeJudgesEveryRowInOrder) {
       Json::parse(RunShell("cat " + path + " | " EBB_BINARY " grade - --json").output)["pia"], 0.6);
 }
 
+// A number keeps the digits that it is written with, however many there are.
+TEST_F(CliTest, GradeTakesLargeGoldNumbersExactly) {
+  const std::string path = dir_.Path("outputs.jsonl");
+  std::ofstream(path)
+      << R"({"gold": 12345678901234567890123, "prediction": "\\boxed{12345678901234567890123}"}
+{"gold": 12345678901234567890123, "prediction": "\\boxed{12345678901234567890124}"}
+{"gold": 2e-1, "prediction": "\\boxed{0.2}"}
+{"gold": 0.1000000000000000000001, "prediction": "\\boxed{0.1}"}
+)";
+  const Json json = EbbJson("grade " + path);
+  EXPECT_EQ(json["rows"][0]["ica"], true);
+  EXPECT_EQ(json["rows"][1]["equal"], false);
+  EXPECT_EQ(json["rows"][2]["ica"], true);
+  EXPECT_EQ(json["rows"][3]["equal"], false);
+}
+
 TEST_F(CliTest, GradeOfNothingHasNoRates) {
   const std::string path = dir_.Path("empty.jsonl");
   std::ofstream(path) << "\n";

@@ -39,6 +39,12 @@ TEST(TaskItemsTest, ReadsEveryKindOfRow) {
   EXPECT_EQ(Parse("{\"text\": \"T\"}\nnonsense", Task::kKl, 1).value().size(), 1u);
 }
 
+TEST(TaskItemsTest, LargeAnswersKeepTheirDigits) {
+  const auto items = Parse(R"({"prompt": "P", "answer": 12345678901234567890123})", Task::kArith);
+  ASSERT_TRUE(items.has_value());
+  EXPECT_EQ((*items)[0].gold, "12345678901234567890123");
+}
+
 TEST(TaskItemsTest, NamesLineAndField) {
   const auto error = [](std::string_view text, Task task = Task::kMath) {
     const auto items = Parse(text, task);

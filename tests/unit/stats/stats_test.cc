@@ -180,6 +180,29 @@ TEST(StatsTest, BootstrapOfAConstantIsItself) {
   EXPECT_EQ(estimate->interval.high, 0.25);
 }
 
+// All resamples of one item are the same, which is no reason to be sure of its mean.
+TEST(StatsTest, BootstrapOfOneItemHasNoInterval) {
+  const auto unknown = [](const Estimate& estimate) {
+    return std::isnan(estimate.interval.low) && std::isnan(estimate.interval.high);
+  };
+  const auto mean = BootstrapMean(std::vector<double>{0.25, 0.75}, 1, 2);
+  ASSERT_TRUE(mean.has_value());
+  EXPECT_DOUBLE_EQ(mean->value, 0.5);
+  EXPECT_TRUE(unknown(*mean));
+  const auto ratio = BootstrapRatio(std::vector<double>{3, 0}, std::vector<double>{6, 0});
+  ASSERT_TRUE(ratio.has_value());
+  EXPECT_DOUBLE_EQ(ratio->value, 0.5);
+  EXPECT_TRUE(unknown(*ratio));
+  const std::vector<std::vector<float>> items = {{}, {1, 2, 3}};
+  const auto quantiles = BootstrapQuantiles(items, std::vector<double>{0.5});
+  ASSERT_TRUE(quantiles.has_value());
+  EXPECT_DOUBLE_EQ((*quantiles)[0].value, 2);
+  EXPECT_TRUE(unknown((*quantiles)[0]));
+  const auto two = BootstrapMean(std::vector<double>{0, 1}, 2, 1);
+  ASSERT_TRUE(two.has_value());
+  EXPECT_FALSE(unknown(*two));
+}
+
 TEST(StatsTest, BootstrapOfARatioWeighsItemsByTheirDenominators) {
   // Sums over tokens of items with different numbers of them: 6 / 12, not the mean of the ratios.
   const std::vector<double> sums = {1, 4, 1};
@@ -208,10 +231,12 @@ TEST(StatsTest, BootstrapOfARatioIsThatOfTheMeanWhereDenominatorsAreOne) {
 }
 
 TEST(StatsTest, BootstrapOfARatioDrawsAgainWhereAllDenominatorsAreZero) {
-  // One item of ten has tokens: a third of the resamples have none.
-  std::vector<double> sums(10, 0), tokens(10, 0);
+  // Two items of twenty have tokens: an eighth of the resamples have none.
+  std::vector<double> sums(20, 0), tokens(20, 0);
   sums[3] = 6;
   tokens[3] = 4;
+  sums[12] = 3;
+  tokens[12] = 2;
   const auto estimate = BootstrapRatio(sums, tokens);
   ASSERT_TRUE(estimate.has_value());
   EXPECT_EQ(estimate->value, 1.5);

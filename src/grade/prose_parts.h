@@ -1,0 +1,65 @@
+// What the files that read prose share.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "grade/extract.h"
+#include "grade/math_text.h"
+
+namespace ebb::prose_parts {
+
+[[nodiscard]] inline bool WordByte(char c) { return IsLetter(c) || IsDigit(c) || c == '_'; }
+[[nodiscard]] bool Ordinal(std::string_view letters);  // th, st, nd, rd
+[[nodiscard]] std::string_view LettersAt(std::string_view text, size_t at);
+[[nodiscard]] size_t SkipSpaces(std::string_view text, size_t at);
+
+// The end of the sentence that starts at `at`: the line's end, or a full stop that a space follows.
+[[nodiscard]] size_t SentenceEnd(std::string_view text, size_t at);
+
+// Without the marks of bold text and code and the delimiters \( \) \[ \] of mathematics.
+[[nodiscard]] std::string PlainProse(std::string_view text);
+
+// The bytes of the mathematics at the start of a text, up to the first word; `numbers_only`:
+// without letters.
+[[nodiscard]] size_t MathRunSize(std::string_view text, bool numbers_only);
+
+// Whether a number, a bracket, a command or a letter of mathematics (not of a word) stands at `at`.
+[[nodiscard]] bool StartsMath(std::string_view text, size_t at);
+
+// An answer together with what stands behind it and makes another answer of it: a power, a scale
+// ("5 million"), a second part ("5 or 6", "2 hours and 30 minutes"), its unit, words that compute
+// ("5 plus 6"). What it adds up to need not be an answer any more: then it is none.
+struct Continued {
+  std::string text;
+  size_t size = 0;  // bytes of `rest` that went into it
+};
+[[nodiscard]] Continued WithContinuation(std::string answer, std::string_view rest);
+
+// Whether the number or segment at `at` has a sign before it that is not part of it.
+[[nodiscard]] bool NegatedBefore(std::string_view text, size_t at);
+
+// The word, with its apostrophes, that ends just before `at`.
+[[nodiscard]] std::string_view WordBefore(std::string_view text, size_t at);
+
+// Whether the words behind an answer take it back: "is wrong", "is not the right answer".
+[[nodiscard]] bool TakenBack(std::string_view rest);
+
+// Whether the words before `at` say that what follows is not the answer: not, isn't, more than.
+[[nodiscard]] bool DeniedBefore(std::string_view text, size_t at);
+
+// Whether a text starts with a word, whatever its case.
+[[nodiscard]] bool StartsWithWord(std::string_view text, std::string_view word);
+
+// Behind words that stand between "is" and the answer: about, therefore.
+[[nodiscard]] size_t SkipFillers(std::string_view text, size_t at);
+
+// Whether a sentence behind "the answer is" does not give it: "not 5", "more than 5".
+[[nodiscard]] bool GivesNoAnswer(std::string_view sentence);
+
+// The answer that a clause commits to; bold text in bold text only to a small `depth`.
+[[nodiscard]] std::optional<std::string> CommittedIn(std::string_view text, ExpectedAnswer expected,
+                                                     int depth = 0);
+
+}  // namespace ebb::prose_parts
