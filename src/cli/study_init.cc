@@ -58,7 +58,7 @@ Result<std::string> StudyPath(const std::string& out) {
   if (!out.ends_with(".toml")) {
     if (FileExists(out) && !IsDirectory(out)) {
       return UsageError(
-          "-o", fmt::format("{} is a file: name one that ends with .toml, or a folder", out));
+          "--out", fmt::format("{} is a file: name one that ends with .toml, or a folder", out));
     }
     path /= "study.toml";
   }

@@ -1,11 +1,12 @@
-"""The tables of docs/findings.md, from finished studies.
+"""The tables of docs/findings.md, from what run.sh measured.
 
-    python summarise.py --into ../../docs/findings.md "ebb-arith=DIR/study.sqlite" ...
+    python summarise.py --into ../../docs/findings.md ebb-arith=FOLDER ...
 
 Each table replaces what stands between <!-- NAME --> and <!-- end --> there. Intervals are 95 % percentile bootstraps over
 items and draws (2,000 resamples, drawn independently of each other; both arms of a ratio share the items). Needs numpy only.
 """
 import argparse
+import os
 import sqlite3
 
 import numpy as np
@@ -16,10 +17,11 @@ QUANTIZERS = ("rtn4", "rtn3", "rtn2")
 
 
 class Study:
-    """Divergence and answers of every cell of one database, as arrays over items."""
+    """Divergence and answers of every cell of FOLDER/study.sqlite, as arrays over items; `draws` and `plans` are the studies below it."""
 
-    def __init__(self, name, path):
+    def __init__(self, name, folder):
         self.name = name
+        path = os.path.join(folder, "study.sqlite")
         db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
         facts = dict(db.execute("SELECT key, value FROM study"))
         self.first, self.layers = int(facts["first_moe_layer"]), int(facts["num_layers"])
@@ -28,14 +30,15 @@ class Study:
                 "SELECT cell_id, key, codec, bound, rate, layers, experts FROM cell ORDER BY cell_id"):
             self.cells.setdefault((codec, rate, layers, experts), []).append(cell)
             self.label[cell] = key
-        for name, cell, arm in db.execute(
+        for experiment, cell, arm in db.execute(
                 "SELECT name, cell_id, arm FROM experiment_cell JOIN experiment USING (experiment_id) ORDER BY experiment_id, arm, cell_id"):
-            self.members.setdefault(name, {}).setdefault(arm, []).append(cell)
+            self.members.setdefault(experiment, {}).setdefault(arm, []).append(cell)
         self.bits = dict(db.execute("SELECT cell_id, bits_per_weight FROM error"))
         self.kl = self.read(db, "SELECT cell_id, item, sum_kl FROM kl")
-        self.tokens = self.read(db, "SELECT cell_id, item, tokens FROM kl")[0]
-        self.ica = self.read(db, "SELECT cell_id, item, ica FROM answer")
-        self.pia = self.read(db, "SELECT cell_id, item, pia FROM answer")
+        self.tokens = next(iter(self.read(db, "SELECT cell_id, item, tokens FROM kl").values()))
+        self.screened = len(self.tokens)  # the items that `ebb plan` learns from
+        self.draws, self.plans = (Study(name, os.path.join(folder, below)) if os.path.exists(os.path.join(folder, below, "study.sqlite")) else None
+                                  for below in ("draws", "plans"))
 
     @staticmethod
     def read(db, query):
@@ -90,7 +93,7 @@ def noise(studies):
     """Divergence of noise and codecs at one bound, by ratios."""
     head = ["model", "rate", "KL of N(0, e)", "U(-e, e) / N(0, e)", "ebb:fast / U(-e, e)", "sz3 / U(-e, e)", "N(0, e/√3) / U(-e, e)"]
     rows = []
-    for s in studies:
+    for s in (study.draws for study in studies):
         for rate in RATES:
             normal, uniform = s.arm("noise:normal", rate), s.arm("noise:uniform", rate)
             same = s.cells.get(("noise:normal", round(rate / 3**0.5, 4), "all", "all"))
@@ -103,7 +106,7 @@ def noise(studies):
 def growth(studies):
     """Exponents p of KL ~ rate^p over the rates of `draws`, fitted to logarithms."""
     rows = []
-    for s in studies:
+    for s in (study.draws for study in studies):
         row = [s.name]
         for codec in ("noise:normal", "noise:uniform", "ebb:fast+dither"):
             x = np.log([r for r in RATES])
@@ -122,38 +125,64 @@ def depth(studies):
             if layer < s.first:
                 row += ["dense", ""]
                 continue
-            kl = mean_kl(s, s.arm("noise:normal", 0.8, str(layer)))
+            kl = mean_kl(s.draws, s.draws.arm("noise:normal", 0.8, str(layer)))
             row += [show([1e6 * v for v in kl], "{:.0f}"), show(difference(s, s.ica, s.cells["noise:normal", 1.6, str(layer), "all"]), "{:+.1f}")]
         rows.append(row)
     return table(head, rows)
 
 
-def slopes(study, rate, rng):
-    """Slope of ln KL over relative depth (0 the first layer with experts, 1 the last), over resamples; the first entry is the estimate."""
-    layers = range(study.first, study.layers)
-    arms = [study.arm("noise:normal", rate, str(l)) for l in layers]
-    x = np.linspace(0, 1, len(arms))
-    weights = [[np.full(arms[0].shape[1], 1.0)] + [np.full(len(a), 1 / len(a)) for a in arms]] + list(resample(rng, *arms))
-    return [np.polyfit(x, np.log([w @ a @ wi for w, a in zip(ws, arms)]), 1)[0] for wi, *ws in weights]
+def by_layer(study):
+    """Divergence of every layer by itself at rate 0.8: arms of [draws, items], and where each layer stands: 0 the first with experts, 1 the last."""
+    arms = [study.draws.arm("noise:normal", 0.8, str(layer)) for layer in range(study.first, study.layers)]
+    return arms, np.linspace(0, 1, len(arms))
 
 
-def profile(study, rate):
-    return np.log([study.arm("noise:normal", rate, str(l)).mean() for l in range(max(1, study.first), study.layers)])
+def slope(arms, depth):
+    return np.polyfit(depth, np.log([a.mean() for a in arms]), 1)[0]
 
 
-def ranks(values):
-    return np.argsort(np.argsort(values))
+def correlation(one, other):
+    ranks = [np.argsort(np.argsort(values)) for values in (one, other)]
+    return np.corrcoef(*ranks)[0, 1]
+
+
+def agreement(one, other, rng):
+    """Rank correlation of two models' layers that both have experts, with its interval and how often shuffled layers reach it."""
+    start = max(one.first, other.first)
+    pairs = [by_layer(s)[0][start - s.first:] for s in (one, other)]
+    values = [[a.mean() for a in arms] for arms in pairs]
+    given = correlation(*values)
+    drawn = []
+    for weights in zip(*(resample(rng, *arms) for arms in pairs)):
+        drawn.append(correlation(*([w @ a @ wi for w, a in zip(ws, arms)] for (wi, *ws), arms in zip(weights, pairs))))
+    shuffled = [correlation(values[0], rng.permutation(values[1])) for _ in range(10000)]
+    return given, np.percentile(drawn, (2.5, 97.5)), np.mean(np.abs(shuffled) >= abs(given))
 
 
 def trend(studies):
-    """Whether divergence falls with depth, and whether two models agree on which layers are sensitive."""
+    """Whether divergence falls with depth: the ratio of the last layer to the first on a log-linear fit."""
     rows = []
-    for rate in (0.5, 0.8, 1.6):
-        for s in studies:
-            all_slopes = np.exp(slopes(s, rate, np.random.default_rng(1)))
-            others = [f"{np.corrcoef(ranks(profile(s, rate)), ranks(profile(o, rate)))[0, 1]:+.2f}" if o is not s else "" for o in studies]
-            rows.append([s.name, f"{rate:g}", show([all_slopes[0], *np.percentile(all_slopes[1:], (2.5, 97.5))])] + others)
-    return table(["model", "rate", "KL of the last layer / the first (log-linear fit)"] + [f"rank correlation with {s.name}" for s in studies], rows)
+    for s in studies:
+        arms, depth = by_layer(s)
+        drawn = [slope([np.atleast_2d(w @ a * wi * len(wi)) for w, a in zip(ws, arms)], depth) for wi, *ws in resample(np.random.default_rng(1), *arms)]
+        rng = np.random.default_rng(1)
+        means = [a.mean() for a in arms]
+        given = slope(arms, depth)
+        shuffled = [np.polyfit(depth, rng.permutation(np.log(means)), 1)[0] for _ in range(10000)]
+        chance = np.mean(np.abs(shuffled) >= abs(given))
+        rows.append([s.name, show(np.exp([given, *np.percentile(drawn, (2.5, 97.5))])), f"{chance:.3f}", f"{max(means) / min(means):.0f}",
+                     str(s.first + int(np.argmax(means))), str(s.first + int(np.argmin(means)))])
+    return table(["model", "KL of the last layer / the first (fit)", "shuffled layers reach it", "most / least sensitive", "most", "least"], rows)
+
+
+def pairs(studies):
+    """Whether two models agree on which layers are sensitive."""
+    rows = []
+    for i, one in enumerate(studies):
+        for other in studies[i + 1:]:
+            given, (low, high), chance = agreement(one, other, np.random.default_rng(1))
+            rows.append([one.name, other.name, f"{given:+.2f} [{low:+.2f}, {high:+.2f}]", f"{chance:.3f}"])
+    return table(["model", "model", "rank correlation of layers", "shuffled layers reach it"], rows)
 
 
 def deep(studies):
@@ -174,35 +203,39 @@ def deep(studies):
 
 
 def equal_bytes(studies):
-    """Quantizers against the error-bounded codec at the same bytes; the codec's roundings drawn five times."""
+    """Quantizers against the error-bounded codec at the same bytes; the codec's roundings drawn anew for each seed."""
     rows = []
     for s in studies:
-        for quantizer in QUANTIZERS:
-            members = s.members["bytes-" + quantizer]
-            reference = members[0]
-            bounded = next(cells for cells in members.values() if "ebb:fast," in s.label[cells[0]])
-            rate = s.label[bounded[0]].split("rel:")[1]
-            drawn = s.cells["ebb:fast+dither", float(rate), "all", "all"]
-            for cells in members.values():
-                name = s.label[cells[0]].split(" | ")[1].split(",")[0]
-                if name.startswith("ebb"):
-                    continue
-                kl = np.stack([s.kl[c] for c in cells])
-                rows.append([s.name, f"{name}, {s.bits[cells[0]]:.2f}", f"rel:{rate}, {s.bits[bounded[0]]:.2f}", show(mean_kl(s, kl)),
-                             show(ratio(np.stack([s.kl[c] for c in drawn]), kl)), f"{s.kl[bounded[0]].mean() / kl.mean():.2f}",
-                             f"{100 * s.ica[cells[0]].mean():.1f}", f"{100 * s.ica[bounded[0]].mean():.1f}", f"{100 * s.ica[0].mean():.1f}"])
-            del reference
-    return table(["model", "quantizer, bits", "ebb:fast, bits", "KL of the quantizer", "KL of ebb:fast / quantizer, 5 draws", "the codec's own rounding",
-                  "ICA of the quantizer", "ICA of ebb:fast", "unperturbed"], rows)
+        for quantizer in QUANTIZERS + ("nf4",):
+            members = s.members["bytes-" + ("rtn4" if quantizer == "nf4" else quantizer)].values()
+            [bounded], [quantized] = (next(c for c in members if f"| {name}" in s.label[c[0]] and "+dither" not in s.label[c[0]]) for name in ("ebb:fast,", quantizer))
+            rate = s.label[bounded].split("rel:")[1]
+            drawn, own = s.draws.arm("ebb:fast+dither", float(rate)), s.draws.arm(quantizer, None)
+            rows.append([s.name, f"{quantizer}, {s.bits[quantized]:.2f}", f"rel:{rate}, {s.bits[bounded]:.2f}", show(mean_kl(s.draws, own)), show(ratio(drawn, own))]
+                        + [f"{100 * s.ica[c].mean():.1f}" for c in (quantized, bounded, 0)])
+    return table(["model", "quantizer, bits", "ebb:fast, bits", "KL of the quantizer", "KL of ebb:fast / quantizer", "ICA of the quantizer", "ICA of ebb:fast", "unperturbed"], rows)
 
 
-TABLES = {"noise": noise, "growth": growth, "depth": depth, "trend": trend, "deep": deep, "bytes": equal_bytes}
+def plans(studies):
+    """Plans against the uniform bound and the quantizer of the same size, from plans.py's study."""
+    rows = []
+    for s in studies:
+        if s.plans is None:
+            continue
+        for size, quantizer in zip(("4.5", "3.5", "2.5"), QUANTIZERS):
+            uniform, plan, quantized = (np.stack([s.plans.kl[c] for c in s.plans.members["plan-" + size][arm]]) for arm in range(3))
+            rows.append([s.name, size, f"{quantizer} {show(mean_kl(s.plans, quantized))}", show(mean_kl(s.plans, uniform)), show(mean_kl(s.plans, plan)),
+                         show(ratio(plan, uniform)), show(ratio(plan[:, s.screened:], uniform[:, s.screened:])), show(ratio(plan, quantized))])
+    return table(["model", "bits a weight", "quantizer", "uniform bound", "plan", "plan / uniform", "the same on the items that the plan does not know", "plan / quantizer"], rows)
+
+
+TABLES = {"noise": noise, "growth": growth, "depth": depth, "trend": trend, "pairs": pairs, "deep": deep, "bytes": equal_bytes, "plans": plans}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--into", help="the page whose tables are replaced; without it they are printed")
-    parser.add_argument("studies", nargs="+", help="NAME=DATABASE")
+    parser.add_argument("studies", nargs="+", help="NAME=FOLDER")
     args = parser.parse_args()
     studies = [Study(*s.split("=", 1)) for s in args.studies]
     page = open(args.into).read() if args.into else ""
@@ -210,6 +243,8 @@ def main():
         text = make(studies)
         if not args.into:
             print(f"\n<!-- {name} -->\n{text}\n<!-- end -->")
+            continue
+        if f"<!-- {name} -->\n" not in page:
             continue
         start = page.index(f"<!-- {name} -->\n") + len(f"<!-- {name} -->\n")
         page = page[:start] + text + "\n" + page[page.index("<!-- end -->", start):]
