@@ -25,6 +25,23 @@ class EvalOptionsTest : public CliTest {
   }
 };
 
+// Trained models, end to end: both architectures, from the checkpoint and from a bounded file under
+// a cap that does not hold their experts decoded.
+TEST_F(EvalOptionsTest, EveryShippedModelSolvesItsTask) {
+  for (const std::string name : {"ebb-arith", "ebb-arith-2", "ebb-arith-mixtral"}) {
+    SCOPED_TRACE(name);
+    const std::string model = std::string(EBB_SOURCE_DIR) + "/models/" + name;
+    const std::string file = dir_.Path(name + ".ebb");
+    ASSERT_EQ(Ebb("compress " + model + " -o " + file + " --bound rel:0.2").exit_code, 0);
+    const std::string task = " --task arith --limit 20 --batch 2 --data " + model + "/heldout.jsonl";
+    for (const std::string& what : {model + task, file + task + " --memory 6MiB"}) {
+      const Json result = EbbJson("eval " + what);
+      EXPECT_GE(result["ica"].get<double>(), 0.9) << what;
+      EXPECT_EQ(result["format_rate"].get<double>(), 1.0) << what;
+    }
+  }
+}
+
 TEST_F(EvalOptionsTest, ATemplateAndExamplesAreHashedIntoTheResult) {
   const std::string form = dir_.Write(
       "t.json",
