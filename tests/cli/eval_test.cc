@@ -33,7 +33,8 @@ TEST_F(EvalOptionsTest, EveryShippedModelSolvesItsTask) {
     const std::string model = std::string(EBB_SOURCE_DIR) + "/models/" + name;
     const std::string file = dir_.Path(name + ".ebb");
     ASSERT_EQ(Ebb("compress " + model + " -o " + file + " --bound rel:0.2").exit_code, 0);
-    const std::string task = " --task arith --limit 20 --batch 2 --data " + model + "/heldout.jsonl";
+    const std::string task =
+        " --task arith --limit 20 --batch 2 --data " + model + "/heldout.jsonl";
     for (const std::string& what : {model + task, file + task + " --memory 6MiB"}) {
       const Json result = EbbJson("eval " + what);
       EXPECT_GE(result["ica"].get<double>(), 0.9) << what;

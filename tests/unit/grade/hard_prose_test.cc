@@ -1,28 +1,10 @@
 // Answers in prose, right and wrong, by what makes them hard to find.
 #include <gtest/gtest.h>
 
-#include <string>
-#include <vector>
-
-#include "grade/grade.h"
+#include "unit/grade/judge.h"
 
 namespace ebb {
 namespace {
-
-struct Pair {
-  const char* gold;
-  const char* output;
-};
-
-void Judge(const std::vector<Pair>& pairs, bool right) {
-  for (const Pair& pair : pairs) {
-    const Result<GoldAnswer> gold = GoldAnswer::FromText(pair.gold);
-    ASSERT_TRUE(gold.has_value()) << pair.gold;
-    const GradeResult result = gold->Grade(pair.output, AnswerFormat::kBoxed);
-    EXPECT_EQ(result.equal, right)
-        << pair.gold << "  |  " << pair.output << "  |  " << result.extracted;
-  }
-}
 
 TEST(HardProseTest, SignsInProse) {
   Judge(
