@@ -6,6 +6,7 @@ Each table replaces what stands between <!-- NAME --> and <!-- end --> there. In
 items and draws (2,000 resamples, drawn independently of each other; both arms of a ratio share the items). Needs numpy only.
 """
 import argparse
+import json
 import os
 import sqlite3
 
@@ -37,8 +38,12 @@ class Study:
         self.kl = self.read(db, "SELECT cell_id, item, sum_kl FROM kl")
         self.tokens = next(iter(self.read(db, "SELECT cell_id, item, tokens FROM kl").values()))
         self.screened = len(self.tokens)  # the items that `ebb plan` learns from
+        self.ica = self.read(db, "SELECT cell_id, item, ica FROM answer")
+        self.pia = self.read(db, "SELECT cell_id, item, pia FROM answer")
         self.draws, self.plans = (Study(name, os.path.join(folder, below)) if os.path.exists(os.path.join(folder, below, "study.sqlite")) else None
                                   for below in ("draws", "plans"))
+        plans = os.path.join(folder, "plans", "plans.json")
+        self.files = json.load(open(plans)) if os.path.exists(plans) else []
 
     @staticmethod
     def read(db, query):
@@ -186,14 +191,14 @@ def pairs(studies):
 
 
 def deep(studies):
-    """Accuracy under error in the deepest third of the layers: is it ever above the baseline's?"""
+    """Accuracy under error in the deepest third of the layers, at the rates that the paper used: is it ever above the baseline's?"""
     rows = []
     for s in studies:
         start = s.first + (s.layers - s.first) * 2 / 3
         for measure, values in (("ICA", s.ica), ("PIA", s.pia)):
             arms = []
             for (codec, rate, layers, _), cells in s.cells.items():
-                if codec == "noise:normal" and layers not in (None, "all") and int(layers.split("-")[0]) >= start and cells[0] in values:
+                if codec == "noise:normal" and rate <= 0.8 and layers not in (None, "all") and int(layers.split("-")[0]) >= start and cells[0] in values:
                     arms.append(cells)
             differences = [difference(s, values, cells) for cells in arms]
             pooled = difference(s, values, [c for cells in arms for c in cells])
@@ -229,7 +234,17 @@ def plans(studies):
     return table(["model", "bits a weight", "quantizer", "uniform bound", "plan", "plan / uniform", "the same on the items that the plan does not know", "plan / quantizer"], rows)
 
 
-TABLES = {"noise": noise, "growth": growth, "depth": depth, "trend": trend, "pairs": pairs, "deep": deep, "bytes": equal_bytes, "plans": plans}
+def files(studies):
+    """What `ebb eval` measured of the compressed files (plans.json)."""
+    rows = []
+    for s in studies:
+        for row in s.files:
+            rows.append([s.name, f"{row['uniform_bits']:.3f}, {row['plan_bits']:.3f}", f"{row['uniform_kl']:.2g} ({row['uniform_bound']})", f"{row['plan_kl']:.2g}",
+                         f"{row['plan_kl'] / row['uniform_kl']:.2f}", f"{row['predicted_ratio']:.2f}"])
+    return table(["model", "bits a weight: uniform, plan", "uniform bound", "plan", "plan / uniform", "predicted"], rows)
+
+
+TABLES = {"noise": noise, "growth": growth, "depth": depth, "trend": trend, "pairs": pairs, "deep": deep, "bytes": equal_bytes, "plans": plans, "files": files}
 
 
 def main():
