@@ -3,13 +3,14 @@
     python summarise.py --into ../../docs/findings.md ebb-arith=FOLDER ...
 
 Each table replaces what stands between <!-- NAME --> and <!-- end --> there. Intervals are 95 % percentile bootstraps over
-items and draws (2,000 resamples, drawn independently of each other; both arms of a ratio share the items). Needs numpy only.
+items and draws (2,000 resamples, drawn independently of each other; both arms of a ratio share the items). Needs numpy and matplotlib (requirements.txt).
 """
 import argparse
 import json
 import os
 import sqlite3
 
+import matplotlib.pyplot as plt
 import numpy as np
 
 RESAMPLES = 2000
@@ -88,6 +89,10 @@ def difference(study, values, cells):
 def show(values, form="{:.2g}"):
     middle, low, high = (form.format(v) for v in values)
     return f"{middle} [{low}, {high}]"
+
+
+def share(value):
+    return f"{value:.3f}" if value >= 0.001 else "< 0.001"
 
 
 def table(head, rows):
@@ -175,7 +180,7 @@ def trend(studies):
         given = slope(arms, depth)
         shuffled = [np.polyfit(depth, rng.permutation(np.log(means)), 1)[0] for _ in range(10000)]
         chance = np.mean(np.abs(shuffled) >= abs(given))
-        rows.append([s.name, show(np.exp([given, *np.percentile(drawn, (2.5, 97.5))])), f"{chance:.3f}", f"{max(means) / min(means):.0f}",
+        rows.append([s.name, show(np.exp([given, *np.percentile(drawn, (2.5, 97.5))])), share(chance), f"{max(means) / min(means):.0f}",
                      str(s.first + int(np.argmax(means))), str(s.first + int(np.argmin(means)))])
     return table(["model", "KL of the last layer / the first (fit)", "shuffled layers reach it", "most / least sensitive", "most", "least"], rows)
 
@@ -186,7 +191,7 @@ def pairs(studies):
     for i, one in enumerate(studies):
         for other in studies[i + 1:]:
             given, (low, high), chance = agreement(one, other, np.random.default_rng(1))
-            rows.append([one.name, other.name, f"{given:+.2f} [{low:+.2f}, {high:+.2f}]", f"{chance:.3f}"])
+            rows.append([one.name, other.name, f"{given:+.2f} [{low:+.2f}, {high:+.2f}]", share(chance)])
     return table(["model", "model", "rank correlation of layers", "shuffled layers reach it"], rows)
 
 
@@ -247,12 +252,50 @@ def files(studies):
 TABLES = {"noise": noise, "growth": growth, "depth": depth, "trend": trend, "pairs": pairs, "deep": deep, "bytes": equal_bytes, "plans": plans, "files": files}
 
 
+def draw(studies, path):
+    """Three panels: noise and codecs at one bound, divergence by depth, equal bytes."""
+    plt.rcParams.update({"svg.hashsalt": "ebb", "svg.fonttype": "none"})  # the same bytes for the same figures; text as text
+    figure, (bound, depths, size) = plt.subplots(1, 3, figsize=(13, 4.2), layout="constrained")
+    colours = ("#0072b2", "#d55e00", "#009e73")
+    for s, colour in zip(studies, colours):
+        for codec, style in (("noise:normal", "-"), ("noise:uniform", "--"), ("ebb:fast+dither", ":")):
+            bound.plot(RATES, [mean_kl(s.draws, s.draws.arm(codec, r))[0] for r in RATES], style, color=colour, marker="o", markersize=3)
+        arms, _ = by_layer(s)
+        kl = np.array([mean_kl(s.draws, a) for a in arms]).T
+        depths.errorbar(range(s.first, s.layers), kl[0], (kl[0] - kl[1], kl[2] - kl[0]), color=colour, marker="o", markersize=3, capsize=2, linewidth=1, label=s.name)
+        if s.plans is None:
+            continue
+        for arm, style in ((2, "-"), (0, "--"), (1, ":")):
+            members = [s.plans.members["plan-" + bits][arm] for bits in ("4.5", "3.5", "2.5")]
+            size.plot((4.5, 3.5, 2.5), [mean_kl(s.plans, np.stack([s.plans.kl[c] for c in cells]))[0] for cells in members], style, color=colour, marker="o", markersize=3)
+    for axes, title, x, lines in ((bound, "All experts at one bound", "rate (bound over mean magnitude)", ("N(0, e)", "U(-e, e)", "ebb:fast")),
+                                  (depths, "One layer, N(0, e), rate 0.8", "layer", None),
+                                  (size, "Equal bytes", "bits a weight", ("rtn4, rtn3, rtn2", "ebb:fast, one bound", "ebb:fast, plan"))):
+        axes.set_title(title)
+        axes.set_xlabel(x)
+        axes.set_ylabel("mean KL, nats a token")
+        axes.set_yscale("log")
+        axes.grid(alpha=0.3)
+        if lines:
+            handles = [plt.Line2D([], [], color="#444444", linestyle=style, label=name) for name, style in zip(lines, ("-", "--", ":"))]
+            axes.legend(handles=handles, fontsize=8)
+        else:
+            axes.legend(fontsize=8)
+    bound.set_xscale("log")
+    bound.set_xticks(RATES, [str(r) for r in RATES])
+    bound.minorticks_off()
+    figure.savefig(path, metadata={"Date": None})
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--into", help="the page whose tables are replaced; without it they are printed")
     parser.add_argument("studies", nargs="+", help="NAME=FOLDER")
+    parser.add_argument("--plot", help="an SVG of the three answers, too")
     args = parser.parse_args()
     studies = [Study(*s.split("=", 1)) for s in args.studies]
+    if args.plot:
+        draw(studies, args.plot)
     page = open(args.into).read() if args.into else ""
     for name, make in TABLES.items():
         text = make(studies)
