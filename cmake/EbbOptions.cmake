@@ -11,6 +11,10 @@ if(EBB_SANITIZE)
   target_compile_options(ebb_options INTERFACE -fsanitize=${EBB_SANITIZE} -fno-omit-frame-pointer
                          -fno-sanitize-recover=all)
   target_link_options(ebb_options INTERFACE -fsanitize=${EBB_SANITIZE})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+    # g++ warns of variants that it has instrumented itself.
+    target_compile_options(ebb_options INTERFACE -Wno-maybe-uninitialized)
+  endif()
 endif()
 if(EBB_FUZZ)
   target_compile_options(ebb_options INTERFACE -fsanitize=fuzzer-no-link)
