@@ -205,15 +205,15 @@ Result<int> WriteTables(const TablesOptions& options) {
     for (const StudyTable& table : tables) json["tables"].push_back(table.name);
     json["arms"] = analysis.arms.size();
     json["contrasts"] = analysis.contrasts.size();
-    json["null_checks"] = checks.null_checks + checks.seed_contrasts;
+    json["null_checks"] = checks.all();
     json["null_checks_failed"] = checks.failed();
-    json["null_checks_unfinished"] = checks.unfinished;
+    json["null_checks_unfinished"] = checks.unfinished();
     PrintJson(json);
   } else {
     fmt::print("{}: {} tables, {} arms, {} contrasts\n", options.out, tables.size(),
                analysis.arms.size(), analysis.contrasts.size());
     fmt::print("{} of {} checks that must come out null did not, {} are not measured yet\n",
-               checks.failed(), checks.null_checks + checks.seed_contrasts, checks.unfinished);
+               checks.failed(), checks.all(), checks.unfinished());
   }
   return kExitDone;
 }

@@ -155,8 +155,12 @@ Result<Estimate> BootstrapRatio(std::span<const double> numerators,
     }
     ratio = sum_above / sum_below;
   }
-  const auto clusters = static_cast<size_t>(
-      std::count_if(denominators.begin(), denominators.end(), [](double d) { return d > 0; }));
+  size_t clusters = 0;
+  for (size_t i = 0; i < item_count; ++i) {
+    bool counts = false;
+    for (size_t s = 0; s < seed_count; ++s) counts |= denominators[s * item_count + i] > 0;
+    clusters += counts ? 1 : 0;
+  }
   return Estimate{above / below, PercentileInterval(std::move(ratios), clusters, options)};
 }
 

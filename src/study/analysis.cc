@@ -32,12 +32,21 @@ CheckCounts StudyAnalysis::CountChecks() const {
   for (const NullCheck& check : checks) {
     ++counts.null_checks;
     counts.changed += check.changed() ? 1 : 0;
-    counts.unfinished += !check.changed() && !check.complete ? 1 : 0;
+    counts.null_unfinished += !check.changed() && !check.complete ? 1 : 0;
   }
   for (const ContrastRow& row : contrasts) {
     if (row.kind != "seeds") continue;
     ++counts.seed_contrasts;
     counts.seeds_differ += row.differs() ? 1 : 0;
+  }
+  // What is not measured, or has no mean, has no contrast.
+  for (const Arm& arm : arms) {
+    if (!arm.must_agree) continue;
+    const int64_t lacking = (arm.lacks_answers ? 2 : 0) + (arm.lacks_kl ? 1 : 0);  // ICA and PIA
+    const int64_t not_finite = arm.kl_not_finite && !arm.lacks_kl ? 1 : 0;
+    counts.seed_contrasts += lacking + not_finite;
+    counts.seeds_unfinished += lacking;
+    counts.seeds_differ += not_finite;
   }
   return counts;
 }
@@ -143,6 +152,7 @@ class Analyst {
     for (size_t m = 0; m < experiment.members.size();) {
       Arm arm;
       arm.experiment = e;
+      arm.must_agree = experiment.compare == Contrast::kSeeds;
       arm.arm = experiment.members[m].arm;
       arm.against = experiment.members[m].against;
       for (; m < experiment.members.size() && experiment.members[m].arm == arm.arm; ++m) {
@@ -166,10 +176,15 @@ class Analyst {
       values.emplace_back();
       for (const size_t i : items) values.back().push_back((CellAt(cell).*verdicts)[i]);
     }
-    if (values.size() > 1) return BootstrapSeeds(values);
-    int64_t hits = 0;
-    for (const double value : values.front()) hits += value > 0 ? 1 : 0;
-    return WilsonInterval(hits, static_cast<int64_t>(items.size()));
+    const auto hits = std::count(values.front().begin(), values.front().end(), 1.0);
+    const auto count = static_cast<int64_t>(items.size());
+    // All right or all wrong under every seed: resampling finds nothing that varies.
+    const double first = values.front().front();
+    const bool varies = std::any_of(values.begin(), values.end(), [first](const auto& row) {
+      return std::any_of(row.begin(), row.end(), [first](double v) { return v != first; });
+    });
+    if (values.size() > 1 && varies) return BootstrapSeeds(values);
+    return WilsonInterval(hits, count);
   }
 
   Status DescribeAnswers(Arm* arm) const {
@@ -309,7 +324,8 @@ class Analyst {
         for (const int64_t item : results_.experiments[e].items) {
           const auto i = static_cast<size_t>(item);
           const bool both = cell.has_answer[i] != 0 && baseline.has_answer[i] != 0;
-          check.items += both || cell.has_kl[i] != 0 ? 1 : 0;
+          const bool scored = cell.has_kl[i] != 0 && cell.tokens[i] > 0;
+          check.items += both || scored ? 1 : 0;
           check.changed_answers +=
               both && (cell.answer_hash[i] != baseline.answer_hash[i] ||
                        cell.ica[i] != baseline.ica[i] || cell.pia[i] != baseline.pia[i]);

@@ -25,12 +25,14 @@ struct Arm {
   int64_t arm = 0;
   std::optional<int64_t> against;  // another arm
   std::vector<size_t> cells;       // in the order of their seeds' numbers
+  bool must_agree = false;         // one half of its seeds with the other
   // Asked for, and not yet measured on all items of all cells.
   bool lacks_answers = false;
   bool lacks_kl = false;
   bool kl_not_finite = false;  // measured, and there is no mean to speak of
   // Absent while a cell is not measured on all items.
-  std::optional<Estimate> ica;  // Wilson for one seed, bootstrap over items and seeds for several
+  // Bootstrap over items and seeds; Wilson for one seed, or where all verdicts are the same.
+  std::optional<Estimate> ica;
   std::optional<Estimate> pia;
   std::optional<Estimate> in_format;
   std::array<double, kFailureKinds> failures{};  // shares of answers, by Failure
@@ -82,10 +84,13 @@ struct NullCheck {
 // others.
 struct CheckCounts {
   int64_t null_checks = 0;
-  int64_t unfinished = 0;  // of these: nothing has changed as far as they are measured
-  int64_t changed = 0;     // of these
+  int64_t null_unfinished = 0;  // of these: nothing has changed as far as they are measured
+  int64_t changed = 0;          // of these
   int64_t seed_contrasts = 0;
-  int64_t seeds_differ = 0;  // of these, after correction
+  int64_t seeds_unfinished = 0;  // of these
+  int64_t seeds_differ = 0;      // of these, after correction; or there is no mean to compare
+  int64_t all() const { return null_checks + seed_contrasts; }
+  int64_t unfinished() const { return null_unfinished + seeds_unfinished; }
   int64_t failed() const { return changed + seeds_differ; }
 };
 

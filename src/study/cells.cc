@@ -115,6 +115,13 @@ class Expander {
                 int64_t arm) {
     EBB_TRY_ASSIGN(const auto plain, Parse(experiment, combination, std::nullopt));
     const bool random = std::any_of(plain.begin(), plain.end(), DrawsRandomNumbers);
+    if (experiment.compare == Contrast::kSeeds && !random) {
+      return MakeError(ErrorCode::kInvalidArgument,
+                       fmt::format("{}, line {}, experiment \"{}\", {}", study_.path,
+                                   experiment.line, experiment.name, combination.field),
+                       "{} draws no random numbers: compare = \"seeds\" has nothing to compare",
+                       plain.front().text);
+    }
     const size_t seeds = random ? experiment.seeds.size() : 1;
     for (size_t s = 0; s < seeds; ++s) {
       Cell cell;

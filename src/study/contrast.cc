@@ -56,10 +56,8 @@ Status TestVerdicts(const ContrastArm& first, const ContrastArm& second, PairedC
   for (const double value : first.values[0]) after.push_back(value > 0);
   EBB_TRY_ASSIGN(const PairedCounts counts, CountPairs(before, after));
   EBB_TRY_ASSIGN(contrast->p_value, McNemarExact(counts));
+  EBB_TRY_ASSIGN(contrast->difference, PairedDifference(counts));
   contrast->test = ContrastTest::kMcNemar;
-  if (contrast->rose + contrast->fell > 0) {
-    EBB_TRY_ASSIGN(contrast->difference, PairedDifference(counts));
-  }
   return {};
 }
 
@@ -88,15 +86,20 @@ Status TestSums(const ContrastArm& first, const ContrastArm& second, PairedContr
   return {};
 }
 
-// Every item changed alike under every draw, so that nothing varies: how many items there are is
-// all the evidence.
-Status TestWithoutVariance(PairedContrast* contrast) {
+// Every item changed alike under every draw, or none at all, so that nothing varies: how many items
+// there are is all the evidence.
+Status TestWithoutVariance(const ContrastArm& second, PairedContrast* contrast) {
   PairedCounts counts;
   counts.only_before = contrast->fell;
   counts.only_after = contrast->rose;
-  counts.both = contrast->items - contrast->fell - contrast->rose;
+  if (contrast->of_verdicts && contrast->fell + contrast->rose == 0) {
+    for (const double right : SumOverSeeds(second.values)) {
+      (2 * right > static_cast<double>(second.values.size()) ? counts.both : counts.neither) += 1;
+    }
+  }
   EBB_TRY_ASSIGN(contrast->p_value, McNemarExact(counts));
-  if (contrast->of_verdicts && std::abs(contrast->difference.value) == 1) {
+  const double size = std::abs(contrast->difference.value);
+  if (contrast->of_verdicts && (size == 0 || size == 1)) {
     EBB_TRY_ASSIGN(contrast->difference, PairedDifference(counts));
   }
   return {};
@@ -130,8 +133,37 @@ Status TestCrossed(const ContrastArm& first, const ContrastArm& second, PairedCo
   }
   // What is left of a variance of 0 after rounding.
   const bool varies = found.standard_error > 1e-10 * std::abs(found.difference);
-  if (!varies && found.difference != 0) return TestWithoutVariance(contrast);
-  return {};
+  return varies ? Status{} : TestWithoutVariance(second, contrast);
+}
+
+// Of several draws of verdicts. A drop d varies, too, and adds to the variance V that was seen. At
+// the least favourable it takes the same items under every draw, so that no number of draws
+// averages its share d (1 - d) / n out. The smallest d with
+//     (t_{1-alpha/2} + t_power) sqrt(V + d (1 - d) / n) <= d
+// for t with Satterthwaite's degrees of freedom of the sum; 1 if there is none.
+double DetectableShare(const PairedContrast& contrast, double alpha) {
+  if (!std::isfinite(contrast.standard_error)) return 1;
+  const auto items = static_cast<double>(contrast.items);
+  const double seen = contrast.standard_error * contrast.standard_error;
+  const double seen_below = seen > 0 ? seen * seen / contrast.freedom : 0;
+  const auto shows = [&](double drop) {
+    const double own = drop * (1 - drop) / items;
+    const double variance = seen + own;
+    if (variance == 0) return true;
+    const double freedom = variance * variance / (seen_below + own * own / (items - 1));
+    const double reach =
+        StudentTQuantile(1 - alpha / 2, freedom) + StudentTQuantile(kPower, freedom);
+    return reach * std::sqrt(variance) <= drop;
+  };
+  // A certain drop of all items has no variance of its own, but few items are little evidence.
+  double low = 0;
+  double high = 1 - 0.5 / items;
+  if (!shows(high)) return 1;
+  for (int step = 0; step < 50; ++step) {
+    const double middle = (low + high) / 2;
+    (shows(middle) ? high : low) = middle;
+  }
+  return high;
 }
 
 }  // namespace
@@ -198,17 +230,11 @@ Result<double> DetectableDifference(const PairedContrast& contrast, double alpha
     if (alpha * static_cast<double>(1 + kSignFlips) < 1) return kInfinite;
     return (NormalQuantile(1 - alpha / 2) + NormalQuantile(kPower)) * contrast.standard_error;
   }
-  double least = 0;
-  if (contrast.of_verdicts) {
-    // None seen is not none: half an item, of one draw of several.
-    EBB_TRY_ASSIGN(least, SmallestDetectableDrop(contrast.items, 0, alpha, kPower));
-    least /= static_cast<double>(contrast.draws);
-  }
-  if (contrast.standard_error == 0) return least;
-  const double reach = (StudentTQuantile(1 - alpha / 2, contrast.freedom) +
-                        StudentTQuantile(kPower, contrast.freedom)) *
-                       contrast.standard_error;
-  return contrast.of_verdicts ? std::clamp(reach, least, 1.0) : reach;
+  if (contrast.of_verdicts) return DetectableShare(contrast, alpha);
+  if (contrast.standard_error == 0) return 0.0;
+  return (StudentTQuantile(1 - alpha / 2, contrast.freedom) +
+          StudentTQuantile(kPower, contrast.freedom)) *
+         contrast.standard_error;
 }
 
 }  // namespace ebb

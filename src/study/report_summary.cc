@@ -57,13 +57,43 @@ void AddBaselines(const ReportInput& input, HtmlPage* page) {
   page->Table(table);
 }
 
-// Comparisons that must find nothing: whether they did.
-void AddChecks(const ReportInput& input, HtmlPage* page) {
-  const CheckCounts counts = input.analysis.CountChecks();
+// Whether these items could have shown anything less than the loss of all of them.
+bool CouldHaveShown(const ContrastRow& row) {
+  return std::isfinite(row.detectable_adjusted) &&
+         (row.measure == Measure::kKl || row.detectable_adjusted < 1);
+}
+
+std::string DetectableOf(const ContrastRow& row) {
+  return row.measure == Measure::kKl ? NumberText(row.detectable_adjusted)
+                                     : fmt::format("{:.3f}", row.detectable_adjusted);
+}
+
+// "a drop of 0.004 to 0.011 would have shown": of the rows of one measure in which nothing was
+// seen. Empty for no rows.
+std::string DetectableText(const std::vector<const ContrastRow*>& unseen, const char* what) {
+  const ContrastRow* least = nullptr;
+  const ContrastRow* most = nullptr;
+  size_t able = 0;
+  for (const ContrastRow* row : unseen) {
+    if (!CouldHaveShown(*row)) continue;
+    ++able;
+    if (least == nullptr || row->detectable_adjusted < least->detectable_adjusted) least = row;
+    if (most == nullptr || row->detectable_adjusted > most->detectable_adjusted) most = row;
+  }
+  if (able == 0) return unseen.empty() ? "" : "these items could not have shown any";
+  const std::string from = DetectableOf(*least);
+  const std::string to = DetectableOf(*most);
+  std::string text = fmt::format("a {} of {} would have shown", what,
+                                 from == to ? from : fmt::format("{} to {}", from, to));
+  if (able < unseen.size())
+    text += fmt::format(" ({} could not have shown any)", unseen.size() - able);
+  return text;
+}
+
+// Comparisons that had to find nothing and did not.
+std::vector<std::string> FailedChecks(const ReportInput& input) {
   std::vector<std::string> failed;
-  int64_t items = 0;
   for (const NullCheck& check : input.analysis.checks) {
-    if (check.complete) items += check.items;
     if (!check.changed()) continue;
     failed.push_back(fmt::format("{}, seed {}: {} answers and {} divergences of {} items changed",
                                  check.label, check.seed, check.changed_answers, check.changed_kl,
@@ -77,25 +107,57 @@ void AddChecks(const ReportInput& input, HtmlPage* page) {
                     row.first, MeasureText(row.measure), NumberText(row.contrast.difference.value),
                     PValueText(row.p_adjusted)));
   }
-  if (!failed.empty()) {
+  for (const Arm& arm : input.analysis.arms) {
+    if (!arm.must_agree || !arm.kl_not_finite) continue;
+    failed.push_back(fmt::format("{}: its divergence is not finite, so that seeds cannot agree",
+                                 input.FirstCell(arm).label));
+  }
+  return failed;
+}
+
+std::string NullChecksText(const ReportInput& input, const CheckCounts& counts) {
+  int64_t items = 0;
+  for (const NullCheck& check : input.analysis.checks) items += check.complete ? check.items : 0;
+  std::string text = fmt::format("Null checks: {} of {} came out null, to the bit, on {} items.",
+                                 counts.null_checks - counts.changed - counts.null_unfinished,
+                                 counts.null_checks, items);
+  if (counts.null_unfinished > 0) {
+    text += fmt::format(" {} are not measured yet.", counts.null_unfinished);
+  }
+  if (counts.changed + counts.null_unfinished == 0)
+    text += " The machinery adds no error of its own.";
+  return text;
+}
+
+std::string SeedChecksText(const ReportInput& input, const CheckCounts& counts) {
+  const int64_t agree = counts.seed_contrasts - counts.seeds_differ - counts.seeds_unfinished;
+  std::string text = fmt::format(
+      "Noise of half of the seeds against that of the others: {} of {} comparisons find no "
+      "difference{}",
+      agree, counts.seed_contrasts, agree == counts.seed_contrasts ? ", as they must." : ".");
+  if (counts.seeds_unfinished > 0) {
+    text += fmt::format(" {} are not measured yet.", counts.seeds_unfinished);
+  }
+  for (const Measure measure : {Measure::kIca, Measure::kPia, Measure::kKl}) {
+    std::vector<const ContrastRow*> unseen;
+    for (const ContrastRow& row : input.analysis.contrasts) {
+      if (row.kind == "seeds" && row.measure == measure && !row.differs()) unseen.push_back(&row);
+    }
+    const std::string sizes = DetectableText(unseen, "difference");
+    if (!sizes.empty()) text += fmt::format(" {}: {}.", MeasureText(measure), sizes);
+  }
+  return text;
+}
+
+// Comparisons that must find nothing: whether they did.
+void AddChecks(const ReportInput& input, HtmlPage* page) {
+  const CheckCounts counts = input.analysis.CountChecks();
+  if (const auto failed = FailedChecks(input); !failed.empty()) {
     page->Note("Checks that had to find nothing found something: every figure below is in doubt.");
     page->List(failed);
   }
-  if (counts.null_checks > 0) {
-    std::string text = fmt::format("Null checks: {} of {} came out null, to the bit, on {} items.",
-                                   counts.null_checks - counts.changed - counts.unfinished,
-                                   counts.null_checks, items);
-    if (counts.unfinished > 0) text += fmt::format(" {} are not measured yet.", counts.unfinished);
-    if (counts.changed + counts.unfinished == 0) text += " The machinery adds no error of its own.";
-    page->Paragraph(text);
-  }
-  if (counts.seed_contrasts > 0) {
-    page->Paragraph(
-        fmt::format("Noise of half of the seeds against that of the others: {} of {} comparisons "
-                    "find no difference{}",
-                    counts.seed_contrasts - counts.seeds_differ, counts.seed_contrasts,
-                    counts.seeds_differ == 0 ? ", as they must." : "."));
-  }
+  if (counts.null_checks > 0) page->Paragraph(NullChecksText(input, counts));
+  if (counts.seed_contrasts > 0) page->Paragraph(SeedChecksText(input, counts));
 }
 
 // "layer 6 at rel:0.8": what a contrast's arm is called beside the other.
@@ -124,30 +186,10 @@ std::string NamePairs(const ReportInput& input, const std::vector<const Contrast
   return text;
 }
 
-// "0.004 to 0.011": how small a difference would have shown; empty where none would.
-std::string DetectableText(const std::vector<const ContrastRow*>& unseen) {
-  double least = unseen.front()->detectable_adjusted;
-  double most = least;
-  for (const ContrastRow* row : unseen) {
-    least = std::min(least, row->detectable_adjusted);
-    most = std::max(most, row->detectable_adjusted);
-  }
-  const bool kl = unseen.front()->measure == Measure::kKl;
-  if (!std::isfinite(most) || (!kl && least >= 1)) return "";
-  const auto number = [&](double v) { return kl ? NumberText(v) : fmt::format("{:.3f}", v); };
-  return number(least) == number(most) ? number(least)
-                                       : fmt::format("{} to {}", number(least), number(most));
-}
-
 std::string UnseenVerdict(const ContrastRow& row) {
-  const bool kl = row.measure == Measure::kKl;
-  const double drop = row.detectable_adjusted;
-  if (!std::isfinite(drop) || (!kl && drop >= 1)) {
-    return "no effect seen (these items could not have shown any)";
-  }
+  if (!CouldHaveShown(row)) return "no effect seen (these items could not have shown any)";
   return fmt::format("no effect seen (a {} of {} would have shown)",
-                     row.kind == "baseline" ? "drop" : "difference",
-                     kl ? NumberText(drop) : fmt::format("{:.3f}", drop));
+                     row.kind == "baseline" ? "drop" : "difference", DetectableOf(row));
 }
 
 // "1 of 12 fell; no effect seen in the other 11, where a drop of 0.008 would have shown": of one
@@ -171,10 +213,7 @@ std::string FindingText(const ReportInput& input, const std::string& kind,
   if (unseen.empty()) return text;
   text += found.empty() ? fmt::format("no effect seen in {}", rows.size())
                         : fmt::format("; no effect seen in the other {}", unseen.size());
-  const std::string sizes = DetectableText(unseen);
-  if (sizes.empty()) return text + ", and these items could not have shown any";
-  return text + fmt::format(", where a {} of {} would have shown",
-                            is_baseline ? "drop" : "difference", sizes);
+  return text + ", where " + DetectableText(unseen, is_baseline ? "drop" : "difference");
 }
 
 // What an experiment's contrasts of one kind say; measures that say the same say it together.

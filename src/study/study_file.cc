@@ -142,8 +142,10 @@ Result<ExperimentSpec> ReadExperiment(TomlTable& table) {
   if (experiment.codecs.empty() && experiment.inject.empty()) {
     return table.Mistake("codecs", "name a codec here, or cells with inject");
   }
-  if (experiment.compare == Contrast::kSeeds && experiment.seeds.size() % 2 != 0) {
-    return table.Mistake("seeds", "compare = \"seeds\" needs an even number of them");
+  // Two draws of noise do differ: what must agree is the mean of several with that of others.
+  const size_t seeds = experiment.seeds.size();
+  if (experiment.compare == Contrast::kSeeds && (seeds % 2 != 0 || seeds < 4)) {
+    return table.Mistake("seeds", "compare = \"seeds\" needs an even number of them, at least 4");
   }
   EBB_TRY(table.Finish());
   return experiment;

@@ -217,6 +217,14 @@ TEST(StatsTest, BootstrapOfARatioWeighsItemsByTheirDenominators) {
   EXPECT_GT(estimate->interval.high, 0.5);
 }
 
+TEST(StatsTest, OneItemUnderSeveralSeedsSaysNothingOfOtherItems) {
+  const auto estimate =
+      BootstrapRatio(std::vector<double>{1, 0, 2, 0}, std::vector<double>{4, 0, 4, 0}, 2, 2);
+  ASSERT_TRUE(estimate.has_value());
+  EXPECT_EQ(estimate->value, 3.0 / 8);
+  EXPECT_TRUE(std::isnan(estimate->interval.low));
+}
+
 TEST(StatsTest, BootstrapOfARatioIsThatOfTheMeanWhereDenominatorsAreOne) {
   std::vector<double> values;
   for (int i = 0; i < 200; ++i) values.push_back((i * 37 % 101) / 101.0);

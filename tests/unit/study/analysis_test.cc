@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <random>
 
 #include "stats/special.h"
 #include "study/tables.h"
@@ -88,12 +89,54 @@ TEST(ContrastTest, NoChangeStillSaysWhatCouldHaveBeenSeen) {
     const auto contrast = ContrastArms({draws, {}}, {{same[0]}, {}, kFixed});
     ASSERT_TRUE(contrast.has_value());
     EXPECT_EQ(contrast->p_value, 1);
-    EXPECT_EQ(contrast->difference.interval.low, 0);
-    EXPECT_EQ(contrast->difference.interval.high, 0);
+    // 500 of 500 twice: 3.84 / (500 + 3.84) either way, as Newcombe has it.
+    EXPECT_EQ(contrast->difference.value, 0);
+    EXPECT_NEAR(contrast->difference.interval.low, -0.00762, 1e-5);
+    EXPECT_NEAR(contrast->difference.interval.high, 0.00762, 1e-5);
     const double detectable = DetectableDifference(*contrast).value();
     EXPECT_GT(detectable, 0);
     EXPECT_LT(detectable, 0.05);
     EXPECT_GT(DetectableDifference(*contrast, 0.001).value(), detectable);
+  }
+}
+
+// How often a drop is found, at 0.05, that takes each item with some probability and under every
+// draw, beside noise that flips answers draw by draw.
+double Power(double drop, double noise, size_t items, std::mt19937_64* random) {
+  constexpr int kTrials = 400;
+  std::uniform_real_distribution<double> uniform;
+  const SeedValues baseline(1, std::vector<double>(items, 1));
+  int found = 0;
+  for (int trial = 0; trial < kTrials; ++trial) {
+    std::vector<double> fallen(items);
+    for (double& item : fallen) item = uniform(*random) < drop ? 0 : 1;
+    SeedValues draws(5, fallen);
+    for (std::vector<double>& draw : draws) {
+      for (double& item : draw) item *= uniform(*random) < noise ? 0 : 1;
+    }
+    found += ContrastArms({draws, {}}, {baseline, {}, kFixed})->p_value < 0.05 ? 1 : 0;
+  }
+  return static_cast<double>(found) / kTrials;
+}
+
+TEST(ContrastTest, WhatIsCalledDetectableIsFound) {
+  std::mt19937_64 random(24);
+  for (const size_t items : {size_t{100}, size_t{500}}) {
+    const std::vector<double> right(items, 1);
+    // Nothing changed, one or three items that fell under every draw, or one under each.
+    for (const size_t fallen : {0, 1, 3}) {
+      SeedValues seen(5, right);
+      for (SeedValues::value_type& draw : seen) std::fill_n(draw.begin(), fallen, 0);
+      const double drop =
+          DetectableDifference(*ContrastArms({seen, {}}, {{right}, {}, kFixed})).value();
+      EXPECT_LT(drop, 12.0 / static_cast<double>(items));
+      EXPECT_GT(Power(drop, 0, items, &random), 0.75) << items << " items, " << fallen << " fell";
+    }
+    SeedValues noisy(5, right);
+    for (size_t s = 0; s < 5; ++s) noisy[s][7 * s] = 0;
+    const double drop =
+        DetectableDifference(*ContrastArms({noisy, {}}, {{right}, {}, kFixed})).value();
+    EXPECT_GT(Power(drop, 1 / static_cast<double>(items), items, &random), 0.75) << items;
   }
 }
 
@@ -374,7 +417,7 @@ TEST_F(AnalysisTest, ANullCheckThatIsNotMeasuredHasNotComeOutNull) {
     EXPECT_FALSE(check.ok());
     EXPECT_EQ(check.Outcome(), "not measured yet");
   }
-  EXPECT_EQ(analysis->CountChecks().unfinished, 2);
+  EXPECT_EQ(analysis->CountChecks().unfinished(), 2);
   EXPECT_EQ(analysis->CountChecks().failed(), 0);
   // A change is known before all is measured.
   results_.cells[3].answer_hash[17] = 99;
@@ -408,6 +451,35 @@ TEST_F(AnalysisTest, SeedsAgainstSeeds) {
   EXPECT_EQ(analysis->CountChecks().seed_contrasts, 6);
   EXPECT_EQ(analysis->CountChecks().seeds_differ, 1);
   EXPECT_EQ(analysis->CountChecks().failed(), 1);
+  EXPECT_EQ(analysis->CountChecks().unfinished(), 0);
+}
+
+TEST_F(AnalysisTest, SeedsThatAreNotMeasuredHaveNotAgreed) {
+  results_.experiments[0].compare = Contrast::kSeeds;
+  results_.cells[1].has_answer[5] = 0;
+  results_.cells[2].sum_kl[3] = std::nan("");
+  const CheckCounts counts = AnalyseStudy(results_)->CountChecks();
+  EXPECT_EQ(counts.all(), 6) << "ICA, PIA and KL of two arms";
+  EXPECT_EQ(counts.unfinished(), 2);
+  EXPECT_EQ(counts.failed(), 1);
+}
+
+TEST_F(AnalysisTest, ARateWithoutVarianceIsNotCertain) {
+  for (size_t c = 1; c < 3; ++c) results_.cells[c].ica.assign(kItems, 0);
+  const auto analysis = AnalyseStudy(results_);
+  ASSERT_TRUE(analysis.has_value());
+  const Interval expected = WilsonInterval(0, kItems)->interval;
+  EXPECT_EQ(analysis->arms[0].ica->interval.low, expected.low);
+  EXPECT_EQ(analysis->arms[0].ica->interval.high, expected.high);
+}
+
+TEST_F(AnalysisTest, ItemsWithoutScoredTokensAreNoNullCheck) {
+  results_.experiments[0].compare = Contrast::kNull;
+  results_.experiments[0].members = {{3, 0, std::nullopt}};
+  results_.cells[3].measures_accuracy = false;
+  results_.cells[3].has_answer.assign(kItems, 0);
+  results_.cells[3].tokens.assign(kItems, 0);
+  EXPECT_EQ(AnalyseStudy(results_)->checks[0].Outcome(), "not measured yet");
 }
 
 TEST_F(AnalysisTest, CodecsAreComparedWithTheirReference) {

@@ -77,6 +77,7 @@ TEST(StudyFileTest, MistakesAreNamedByLineAndField) {
       {WithExperiment(codecs + "seeds = [1, 1]\n"), {"line 12, experiment \"E\", seeds"}},
       {WithExperiment(codecs + "seeds = [-1]\n"), {"line 12", "none negative"}},
       {WithExperiment(codecs + "seeds = [1, 2, 3]\ncompare = \"seeds\"\n"), {"seeds", "even"}},
+      {WithExperiment(codecs + "seeds = [1, 2]\ncompare = \"seeds\"\n"), {"seeds", "at least 4"}},
       {WithExperiment(codecs + "compare = \"apples\"\n"), {"line 12", "compare", "no comparison"}},
       {WithExperiment(codecs + "where = \"steps = 3\"\n"), {"line 12", "where", "steps >= 3"}},
       {WithExperiment("layers = [\"1\"]\n"), {"experiment \"E\", codecs", "name a codec"}},
@@ -94,6 +95,17 @@ TEST(StudyFileTest, MistakesAreNamedByLineAndField) {
     for (const std::string& part : parts) EXPECT_THAT(error, HasSubstr(part)) << text;
     EXPECT_EQ(error.find('\n'), std::string::npos) << error;
   }
+}
+
+TEST(CellsTest, SeedsAreComparedOnlyOfWhatTheyChange) {
+  const auto study = ParseStudyFile(
+      WithExperiment("codecs = [\"noise:normal\", \"ebb:fast\"]\nbounds = [\"rel:0.5\"]\n"
+                     "seeds = [1, 2, 3, 4]\ncompare = \"seeds\"\n"),
+      "s.toml");
+  ASSERT_TRUE(study.has_value()) << study.error().ToString();
+  const auto cells = ExpandCells(*study, SmallModel());
+  ASSERT_FALSE(cells.has_value());
+  EXPECT_THAT(cells.error().ToString(), HasSubstr("ebb:fast,rel:0.5 draws no random numbers"));
 }
 
 TEST(CellsTest, EveryCombinationOnceAndSeedsOnlyWhereTheyMatter) {
