@@ -36,6 +36,7 @@ void AddRouter(CLI::App& app, CommandBody& body);
 void AddPlan(CLI::App& app, CommandBody& body);
 void AddStudy(CLI::App& app, CommandBody& body);
 void AddBench(CLI::App& app, CommandBody& body);
+void AddHelp(CLI::App& app, CommandBody& body);
 void AddBenchGemv(CLI::App& bench, CommandBody& body);
 void AddBenchGenerate(CLI::App& bench, CommandBody& body);
 void AddBenchStream(CLI::App& bench, CommandBody& body);

@@ -30,13 +30,7 @@ int Run(int argc, char** argv) {
   AddPlan(app, body);
   AddStudy(app, body);
   AddBench(app, body);
-  CLI::App* help = app.add_subcommand("help", "Print this help");
-  help->callback([&] {
-    body = [&]() -> Result<int> {
-      std::fputs(app.help().c_str(), stdout);
-      return kExitDone;
-    };
-  });
+  AddHelp(app, body);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

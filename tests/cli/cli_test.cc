@@ -31,6 +31,14 @@ TEST_F(CliTest, HelpAndVersion) {
   }
 }
 
+TEST_F(CliTest, HelpListsCommandsOrExplainsOne) {
+  EXPECT_EQ(Ebb("help").output, Ebb("--help").output);
+  EXPECT_THAT(Ebb("help").output, AllOf(HasSubstr("compress"), HasSubstr("study")));
+  EXPECT_EQ(Ebb("help study run").output, Ebb("study run --help").output);
+  EXPECT_THAT(Ebb("help grade").output, HasSubstr("Usage: ebb grade [OPTIONS] IN.jsonl"));
+  ExpectFailure("help study walk", 2, {"ebb study has no command \"walk\""});
+}
+
 TEST_F(CliTest, WrongUsageExitsWith2) {
   for (const char* arguments :
        {"", "nonsense", "compress", "compress x", "inspect", "codec", "run x --bogus",
