@@ -21,8 +21,9 @@ Result<int> Help(const CLI::App& app, const std::vector<std::string>& words) {
     const auto found =
         command->get_subcommands([&](const CLI::App* of) { return of->get_name() == word; });
     if (found.empty()) {
-      return UsageError(
-          "help", fmt::format("{} has no command \"{}\": {} --help lists them", name, word, name));
+      std::fprintf(stderr, "ebb: %s has no command \"%s\": %s --help lists them\n", name.c_str(),
+                   word.c_str(), name.c_str());
+      return kExitUsage;
     }
     command = found.front();
     name += " " + word;

@@ -52,6 +52,7 @@ def main():
         out.write(f'version = 1\nmodel = {json.dumps(os.path.abspath(args.model))}\ndatabase = "study.sqlite"\n\n'
                   f'[[data]]\nname = "arith"\ntask = "arith"\nfile = {json.dumps(heldout)}\nnew_tokens = 160\nbatch = 32\nkl_items = 500\n\n' + "\n".join(experiments))
     subprocess.run([args.ebb, "study", "run", study], check=True)
+    subprocess.run([args.ebb, "study", "report", study, "-o", os.path.join(args.folder, "report")], check=True)
     print(json.dumps(measured, indent=1))
 
 

@@ -1,13 +1,14 @@
 """The tables of docs/findings.md, from what run.sh measured.
 
-    python summarise.py --into ../../docs/findings.md ebb-arith=FOLDER ...
+    python summarise.py --into docs/findings.md --into docs/plan.md --plot docs/findings.svg --csv docs/findings ebb-arith=FOLDER ...
 
-Each table replaces what stands between <!-- NAME --> and <!-- end --> there. Intervals are 95 % percentile bootstraps over
+Each table replaces what stands between <!-- NAME --> and <!-- end --> there. --csv copies the reports' arms, contrasts and checks. Intervals are 95 % percentile bootstraps over
 items and draws (2,000 resamples, drawn independently of each other; both arms of a ratio share the items). Needs numpy and matplotlib (requirements.txt).
 """
 import argparse
 import json
 import os
+import shutil
 import sqlite3
 
 import matplotlib.pyplot as plt
@@ -36,6 +37,8 @@ class Study:
                 "SELECT name, cell_id, arm FROM experiment_cell JOIN experiment USING (experiment_id) ORDER BY experiment_id, arm, cell_id"):
             self.members.setdefault(experiment, {}).setdefault(arm, []).append(cell)
         self.bits = dict(db.execute("SELECT cell_id, bits_per_weight FROM error"))
+        self.rmse = dict(db.execute("SELECT cell_id, rmse_over_mean_abs FROM error"))
+        self.folder, self.db = folder, db
         self.kl = self.read(db, "SELECT cell_id, item, sum_kl FROM kl")
         self.tokens = next(iter(self.read(db, "SELECT cell_id, item, tokens FROM kl").values()))
         self.screened = len(self.tokens)  # the items that `ebb plan` learns from
@@ -56,6 +59,15 @@ class Study:
     def arm(self, codec, rate, layers="all", experts="all"):
         """[draws, items] of an arm's divergence, summed over each item's tokens."""
         return np.stack([self.kl[c] for c in self.cells[codec, rate, layers, experts]])
+
+    def has(self, codec, rate, layers="all", experts="all"):
+        return (codec, rate, layers, experts) in self.cells
+
+    def token_kl(self, codec, rate, layers="all", experts="all"):
+        """Every scored token's divergence in an arm, of all draws."""
+        cells = self.cells[codec, rate, layers, experts]
+        blobs = self.db.execute(f"SELECT token_kl FROM kl WHERE cell_id IN ({','.join('?' * len(cells))}) ORDER BY cell_id, item", cells)
+        return np.concatenate([np.frombuffer(blob, "<f4") for blob, in blobs]).astype(float)
 
 
 def resample(rng, *arms):
@@ -108,21 +120,57 @@ def noise(studies):
             normal, uniform = s.arm("noise:normal", rate), s.arm("noise:uniform", rate)
             same = s.cells.get(("noise:normal", round(rate / 3**0.5, 4), "all", "all"))
             rows.append([s.name, f"{rate:g}", show(mean_kl(s, normal)), show(ratio(uniform, normal))]
-                        + [show(ratio(s.arm(c + "+dither", rate), uniform)) for c in ("ebb:fast", "sz3:interp-lorenzo")]
+                        + [show(ratio(s.arm(c, rate), uniform)) if s.has(c, rate) else "" for c in ("ebb:fast+dither", "sz3:interp-lorenzo+dither")]
                         + [show(ratio(np.stack([s.kl[c] for c in same]), uniform)) if same else ""])
     return table(head, rows)
 
 
 def growth(studies):
-    """Exponents p of KL ~ rate^p over the rates of `draws`, fitted to logarithms."""
+    """Exponents p of KL ~ rate^p over the rates of `draws`, fitted to logarithms: of the mean and of the median token."""
+    codecs = ("noise:normal", "noise:uniform", "ebb:fast+dither")
     rows = []
     for s in (study.draws for study in studies):
         row = [s.name]
-        for codec in ("noise:normal", "noise:uniform", "ebb:fast+dither"):
-            x = np.log([r for r in RATES])
-            row.append(f"{np.polyfit(x, np.log([s.arm(codec, r).mean() for r in RATES]), 1)[0]:.2f}")
+        for value in (lambda c, r: s.arm(c, r).mean(), lambda c, r: np.median(s.token_kl(c, r))):
+            row += [f"{np.polyfit(np.log(RATES), np.log([value(c, r) for r in RATES]), 1)[0]:.2f}" for c in codecs]
         rows.append(row)
-    return table(["model", "N(0, e)", "U(-e, e)", "ebb:fast"], rows)
+    return table(["model"] + [f"{what}, {name}" for what in ("mean", "median") for name in ("N(0, e)", "U(-e, e)", "ebb:fast")], rows)
+
+
+def accuracy(studies):
+    """ICA under noise and codecs at one bound, all experts of all layers."""
+    head = ["model", "rate", "unperturbed", "N(0, e)", "U(-e, e)", "ebb:fast", "sz3", "U(-e, e) - N(0, e), points"]
+    rows = []
+    for s in studies:
+        for rate in (0.3, 0.5, 0.8):
+            row = [s.name, f"{rate:g}", f"{100 * s.ica[0].mean():.1f}"]
+            for codec in ("noise:normal", "noise:uniform", "ebb:fast", "sz3:interp-lorenzo"):
+                row.append(f"{100 * np.mean([s.ica[c] for c in s.cells[codec, rate, 'all', 'all'] if c in s.ica]):.1f}" if s.has(codec, rate) else "")
+            rows.append(row + [show(accuracy_difference(s, rate), "{:+.1f}")])
+    return table(head, rows)
+
+
+def accuracy_difference(study, rate):
+    """ICA of U(-e, e) minus that of N(0, e), with its interval, in points."""
+    uniform, normal = (np.stack([study.ica[c] for c in study.cells[codec, rate, "all", "all"] if c in study.ica]) for codec in ("noise:uniform", "noise:normal"))
+    draws = [wu @ uniform @ wi - wn @ normal @ wi for wi, wu, wn in resample(np.random.default_rng(1), uniform, normal)]
+    return 100 * (uniform.mean() - normal.mean()), *(100 * np.percentile(draws, (2.5, 97.5)))
+
+
+def tokens(studies):
+    """Divergence by layer at rate 0.8 as the median and the 99th percentile of tokens have it."""
+    head = ["layer"] + [f"{s.name}: {what}" for s in studies for what in ("median", "p99")]
+    rows = []
+    for layer in range(min(s.first for s in studies), max(s.layers for s in studies)):
+        row = [str(layer)]
+        for s in studies:
+            if layer < s.first:
+                row += ["dense", ""]
+                continue
+            kl = s.draws.token_kl("noise:normal", 0.8, str(layer))
+            row += [f"{1e6 * np.median(kl):.2f}", f"{1e6 * np.percentile(kl, 99):.0f}"]
+        rows.append(row)
+    return table(head, rows)
 
 
 def depth(studies):
@@ -162,9 +210,10 @@ def agreement(one, other, rng):
     pairs = [by_layer(s)[0][start - s.first:] for s in (one, other)]
     values = [[a.mean() for a in arms] for arms in pairs]
     given = correlation(*values)
+    ranks = len(pairs[0])
     drawn = []
-    for weights in zip(*(resample(rng, *arms) for arms in pairs)):
-        drawn.append(correlation(*([w @ a @ wi for w, a in zip(ws, arms)] for (wi, *ws), arms in zip(weights, pairs))))
+    for wi, *ws in resample(rng, *pairs[0], *pairs[1]):  # the models answer the same items
+        drawn.append(correlation(*([w @ a @ wi for w, a in zip(weights, arms)] for weights, arms in ((ws[:ranks], pairs[0]), (ws[ranks:], pairs[1])))))
     shuffled = [correlation(values[0], rng.permutation(values[1])) for _ in range(10000)]
     return given, np.percentile(drawn, (2.5, 97.5)), np.mean(np.abs(shuffled) >= abs(given))
 
@@ -182,7 +231,7 @@ def trend(studies):
         chance = np.mean(np.abs(shuffled) >= abs(given))
         rows.append([s.name, show(np.exp([given, *np.percentile(drawn, (2.5, 97.5))])), share(chance), f"{max(means) / min(means):.0f}",
                      str(s.first + int(np.argmax(means))), str(s.first + int(np.argmin(means)))])
-    return table(["model", "KL of the last layer / the first (fit)", "shuffled layers reach it", "most / least sensitive", "most", "least"], rows)
+    return table(["model", "KL of the last layer / the first (fit)", "share of random orders of the layers that reach it", "most / least sensitive", "most", "least"], rows)
 
 
 def pairs(studies):
@@ -192,24 +241,27 @@ def pairs(studies):
         for other in studies[i + 1:]:
             given, (low, high), chance = agreement(one, other, np.random.default_rng(1))
             rows.append([one.name, other.name, f"{given:+.2f} [{low:+.2f}, {high:+.2f}]", share(chance)])
-    return table(["model", "model", "rank correlation of layers", "shuffled layers reach it"], rows)
+    return table(["model", "model", "rank correlation of layers", "share of random orders of the layers that reach it"], rows)
+
+
+def is_deep(study, layers):
+    """All in the deepest third; or the paper's deep group of layers (17 to 26 of 26), which reaches to the last."""
+    first, _, last = layers.partition("-")
+    experts = study.layers - study.first
+    return int(first) >= study.first + experts * 2 / 3 or (last == str(study.layers - 1) and int(first) >= study.first + experts / 2)
 
 
 def deep(studies):
-    """Accuracy under error in the deepest third of the layers, at the rates that the paper used: is it ever above the baseline's?"""
+    """Accuracy under error in the deepest layers, at the rates that the paper used: is it ever above the baseline's?"""
     rows = []
     for s in studies:
-        start = s.first + (s.layers - s.first) * 2 / 3
-        for measure, values in (("ICA", s.ica), ("PIA", s.pia)):
-            arms = []
-            for (codec, rate, layers, _), cells in s.cells.items():
-                if codec == "noise:normal" and rate <= 0.8 and layers not in (None, "all") and int(layers.split("-")[0]) >= start and cells[0] in values:
-                    arms.append(cells)
-            differences = [difference(s, values, cells) for cells in arms]
-            pooled = difference(s, values, [c for cells in arms for c in cells])
-            rows.append([s.name, measure, f"{100 * values[0].mean():.1f}", str(len(arms)), str(sum(d[1] > 0 for d in differences)),
-                         str(sum(d[2] < 0 for d in differences)), f"{max(d[0] for d in differences):+.2f}", show(pooled, "{:+.2f}")])
-    return table(["model", "", "baseline, %", "arms", "above it (interval above 0)", "below it (interval below 0)", "best arm, points", "all together, points"], rows)
+        arms = [cells for (codec, rate, layers, _), cells in s.cells.items()
+                if codec == "noise:normal" and rate <= 0.8 and layers not in (None, "all") and is_deep(s, layers) and cells[0] in s.ica]
+        differences = [difference(s, s.ica, cells) for cells in arms]
+        pooled = difference(s, s.ica, [c for cells in arms for c in cells])
+        rows.append([s.name, f"{100 * s.ica[0].mean():.1f}", str(len(arms)), str(sum(d[1] > 0 for d in differences)),
+                     str(sum(d[2] < 0 for d in differences)), f"{max(d[0] for d in differences):+.2f}", f"{min(d[0] for d in differences):+.2f}", show(pooled, "{:+.2f}")])
+    return table(["model", "baseline, %", "arms", "interval above 0", "interval below 0", "best arm, points", "worst arm, points", "all together, points"], rows)
 
 
 def equal_bytes(studies):
@@ -221,9 +273,9 @@ def equal_bytes(studies):
             [bounded], [quantized] = (next(c for c in members if f"| {name}" in s.label[c[0]] and "+dither" not in s.label[c[0]]) for name in ("ebb:fast,", quantizer))
             rate = s.label[bounded].split("rel:")[1]
             drawn, own = s.draws.arm("ebb:fast+dither", float(rate)), s.draws.arm(quantizer, None)
-            rows.append([s.name, f"{quantizer}, {s.bits[quantized]:.2f}", f"rel:{rate}, {s.bits[bounded]:.2f}", show(mean_kl(s.draws, own)), show(ratio(drawn, own))]
+            rows.append([s.name, f"{quantizer}, {s.bits[quantized]:.2f}", f"rel:{rate}, {s.bits[bounded]:.2f}", show(mean_kl(s.draws, own)), show(ratio(drawn, own)), f"{(s.rmse[bounded] / s.rmse[quantized])**2:.2f}"]
                         + [f"{100 * s.ica[c].mean():.1f}" for c in (quantized, bounded, 0)])
-    return table(["model", "quantizer, bits", "ebb:fast, bits", "KL of the quantizer", "KL of ebb:fast / quantizer", "ICA of the quantizer", "ICA of ebb:fast", "unperturbed"], rows)
+    return table(["model", "quantizer, bits", "ebb:fast, bits", "KL of the quantizer", "KL of ebb:fast / quantizer", "mean square error of ebb:fast / quantizer", "ICA of the quantizer", "ICA of ebb:fast", "unperturbed"], rows)
 
 
 def plans(studies):
@@ -249,65 +301,89 @@ def files(studies):
     return table(["model", "bits a weight: uniform, plan", "uniform bound", "plan", "plan / uniform", "predicted"], rows)
 
 
-TABLES = {"noise": noise, "growth": growth, "depth": depth, "trend": trend, "pairs": pairs, "deep": deep, "bytes": equal_bytes, "plans": plans, "files": files}
+TABLES = {"noise": noise, "growth": growth, "accuracy": accuracy, "depth": depth, "tokens": tokens, "trend": trend, "pairs": pairs, "deep": deep, "bytes": equal_bytes, "plans": plans, "files": files}
 
 
 def draw(studies, path):
-    """Three panels: noise and codecs at one bound, divergence by depth, equal bytes."""
+    """Three panels: noise and codecs at one bound, divergence by depth, equal bytes. Bars are 95 % intervals."""
     plt.rcParams.update({"svg.hashsalt": "ebb", "svg.fonttype": "none"})  # the same bytes for the same figures; text as text
-    figure, (bound, depths, size) = plt.subplots(1, 3, figsize=(13, 4.2), layout="constrained")
+    figure, (bound, depths, size) = plt.subplots(1, 3, figsize=(13, 4.6), layout="constrained")
     colours = ("#0072b2", "#d55e00", "#009e73")
+
+    def line(axes, x, values, style, colour):
+        middle, low, high = np.array(values).T
+        axes.errorbar(x, middle, (middle - low, high - middle), linestyle=style, color=colour, marker="o", markersize=3, linewidth=1.2, elinewidth=0.6)
+
     for s, colour in zip(studies, colours):
         for codec, style in (("noise:normal", "-"), ("noise:uniform", "--"), ("ebb:fast+dither", ":")):
-            bound.plot(RATES, [mean_kl(s.draws, s.draws.arm(codec, r))[0] for r in RATES], style, color=colour, marker="o", markersize=3)
-        arms, _ = by_layer(s)
-        kl = np.array([mean_kl(s.draws, a) for a in arms]).T
-        depths.errorbar(range(s.first, s.layers), kl[0], (kl[0] - kl[1], kl[2] - kl[0]), color=colour, marker="o", markersize=3, capsize=2, linewidth=1, label=s.name)
+            line(bound, RATES, [mean_kl(s.draws, s.draws.arm(codec, r)) for r in RATES], style, colour)
+        line(depths, range(s.first, s.layers), [mean_kl(s.draws, a) for a in by_layer(s)[0]], "-", colour)
         if s.plans is None:
             continue
         for arm, style in ((2, "-"), (0, "--"), (1, ":")):
-            members = [s.plans.members["plan-" + bits][arm] for bits in ("4.5", "3.5", "2.5")]
-            size.plot((4.5, 3.5, 2.5), [mean_kl(s.plans, np.stack([s.plans.kl[c] for c in cells]))[0] for cells in members], style, color=colour, marker="o", markersize=3)
+            members = [s.plans.members["plan-" + bits][arm] for bits in ("2.5", "3.5", "4.5")]
+            line(size, (2.5, 3.5, 4.5), [mean_kl(s.plans, np.stack([s.plans.kl[c] for c in cells])) for cells in members], style, colour)
     for axes, title, x, lines in ((bound, "All experts at one bound", "rate (bound over mean magnitude)", ("N(0, e)", "U(-e, e)", "ebb:fast")),
-                                  (depths, "One layer, N(0, e), rate 0.8", "layer", None),
-                                  (size, "Equal bytes", "bits a weight", ("rtn4, rtn3, rtn2", "ebb:fast, one bound", "ebb:fast, plan"))):
+                                  (depths, "All experts of one layer, N(0, e), rate 0.8", "layer", ()),
+                                  (size, "Equal bytes", "bits a weight", ("rtn2, rtn3, rtn4 (one rounding)", "ebb:fast, one bound", "ebb:fast, plan"))):
         axes.set_title(title)
         axes.set_xlabel(x)
         axes.set_ylabel("mean KL, nats a token")
         axes.set_yscale("log")
         axes.grid(alpha=0.3)
         if lines:
-            handles = [plt.Line2D([], [], color="#444444", linestyle=style, label=name) for name, style in zip(lines, ("-", "--", ":"))]
-            axes.legend(handles=handles, fontsize=8)
-        else:
-            axes.legend(fontsize=8)
+            axes.legend(handles=[plt.Line2D([], [], color="#444444", linestyle=style, label=name) for name, style in zip(lines, ("-", "--", ":"))], fontsize=8)
     bound.set_xscale("log")
     bound.set_xticks(RATES, [str(r) for r in RATES])
     bound.minorticks_off()
+    size.set_xticks((2.5, 3.5, 4.5))
+    figure.legend(handles=[plt.Line2D([], [], color=colour, marker="o", label=s.name) for s, colour in zip(studies, colours)], loc="outside lower center", ncols=len(studies))
     figure.savefig(path, metadata={"Date": None})
+
+
+def replace_table(page, name, text):
+    """`page` with the table of that name, if it has one, made anew."""
+    mark = f"<!-- {name} -->\n"
+    if mark not in page:
+        return page
+    start = page.index(mark) + len(mark)
+    return page[:start] + text + "\n" + page[page.index("<!-- end -->", start):]
+
+
+def copy_tables(studies, folder):
+    """The reports' CSV files, those of the studies below with their names in front."""
+    for s in studies:
+        target = os.path.join(folder, s.name)
+        os.makedirs(target, exist_ok=True)
+        for below, names in (("", ("arms", "contrasts", "checks", "router")), ("draws", ("arms", "contrasts")), ("plans", ("arms", "contrasts"))):
+            for name in names:
+                source = os.path.join(s.folder, below, "report", name + ".csv")
+                if os.path.exists(source):
+                    shutil.copy(source, os.path.join(target, (below + "-" if below else "") + name + ".csv"))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--into", help="the page whose tables are replaced; without it they are printed")
+    parser.add_argument("--into", action="append", default=[], help="a page whose tables are replaced; without one all tables are printed")
     parser.add_argument("studies", nargs="+", help="NAME=FOLDER")
-    parser.add_argument("--plot", help="an SVG of the three answers, too")
+    parser.add_argument("--plot", help="an SVG of three of the answers, too")
+    parser.add_argument("--csv", help="a folder for the tables behind it")
     args = parser.parse_args()
     studies = [Study(*s.split("=", 1)) for s in args.studies]
     if args.plot:
         draw(studies, args.plot)
-    page = open(args.into).read() if args.into else ""
+    if args.csv:
+        copy_tables(studies, args.csv)
+    pages = {path: open(path).read() for path in args.into}
     for name, make in TABLES.items():
+        if pages and not any(f"<!-- {name} -->" in page for page in pages.values()):
+            continue
         text = make(studies)
-        if not args.into:
+        if not pages:
             print(f"\n<!-- {name} -->\n{text}\n<!-- end -->")
-            continue
-        if f"<!-- {name} -->\n" not in page:
-            continue
-        start = page.index(f"<!-- {name} -->\n") + len(f"<!-- {name} -->\n")
-        page = page[:start] + text + "\n" + page[page.index("<!-- end -->", start):]
-    if args.into:
-        with open(args.into, "w") as file:
+        pages = {path: replace_table(page, name, text) for path, page in pages.items()}
+    for path, page in pages.items():
+        with open(path, "w") as file:
             file.write(page)
 
 
