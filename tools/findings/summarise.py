@@ -157,36 +157,31 @@ def accuracy_difference(study, rate):
     return 100 * (uniform.mean() - normal.mean()), *(100 * np.percentile(draws, (2.5, 97.5)))
 
 
-def tokens(studies):
-    """Divergence by layer at rate 0.8 as the median and the 99th percentile of tokens have it."""
-    head = ["layer"] + [f"{s.name}: {what}" for s in studies for what in ("median", "p99")]
+def layer_table(studies, columns, values):
+    """A row a layer, with columns for every study; `values(study, layer)` gives them."""
     rows = []
     for layer in range(min(s.first for s in studies), max(s.layers for s in studies)):
         row = [str(layer)]
         for s in studies:
-            if layer < s.first:
-                row += ["dense", ""]
-                continue
-            kl = s.draws.token_kl("noise:normal", 0.8, str(layer))
-            row += [f"{1e6 * np.median(kl):.2f}", f"{1e6 * np.percentile(kl, 99):.0f}"]
+            row += values(s, str(layer)) if layer >= s.first else ["dense"] + [""] * (len(columns) - 1)
         rows.append(row)
-    return table(head, rows)
+    return table(["layer"] + [f"{s.name}: {column}" for s in studies for column in columns], rows)
 
 
 def depth(studies):
     """Divergence by layer at rate 0.8, and what accuracy loses at 1.6, all experts of one layer."""
-    head = ["layer"] + [f"{s.name}: {what}" for s in studies for what in ("KL x 1e6 at 0.8", "ICA at 1.6, points")]
-    rows = []
-    for layer in range(min(s.first for s in studies), max(s.layers for s in studies)):
-        row = [str(layer)]
-        for s in studies:
-            if layer < s.first:
-                row += ["dense", ""]
-                continue
-            kl = mean_kl(s.draws, s.draws.arm("noise:normal", 0.8, str(layer)))
-            row += [show([1e6 * v for v in kl], "{:.0f}"), show(difference(s, s.ica, s.cells["noise:normal", 1.6, str(layer), "all"]), "{:+.1f}")]
-        rows.append(row)
-    return table(head, rows)
+    def values(s, layer):
+        kl = mean_kl(s.draws, s.draws.arm("noise:normal", 0.8, layer))
+        return [show([1e6 * v for v in kl], "{:.0f}"), show(difference(s, s.ica, s.cells["noise:normal", 1.6, layer, "all"]), "{:+.1f}")]
+    return layer_table(studies, ("KL x 1e6 at 0.8", "ICA at 1.6, points"), values)
+
+
+def tokens(studies):
+    """Divergence by layer at rate 0.8 as the median and the 99th percentile of tokens have it."""
+    def values(s, layer):
+        kl = s.draws.token_kl("noise:normal", 0.8, layer)
+        return [f"{1e6 * np.median(kl):.2f}", f"{1e6 * np.percentile(kl, 99):.0f}"]
+    return layer_table(studies, ("median", "p99"), values)
 
 
 def by_layer(study):
