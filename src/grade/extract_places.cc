@@ -201,6 +201,8 @@ std::string WithSurroundings(std::string_view text, const Boxes& boxes) {
   const size_t next = rest.find_first_not_of(" $");
   // 3 + \boxed{2} = 5 fills a gap.
   if (next == kNone || std::string_view("=+-*/<>,:([").find(rest[next]) != kNone) return content;
+  // \boxed{x + 1}^2 is a power of all that is in the box.
+  if (rest[next] == '^' && content.find(',') == std::string::npos) content = "(" + content + ")";
   const std::string_view word = LettersAt(rest, next);
   if (Ordinal(word) && rest.find(' ') > next) return content;  // the \boxed{18}th floor
   // Words that could be a part of the number; "two-digit numbers" or "zeros" are counted by it.

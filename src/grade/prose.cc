@@ -120,8 +120,8 @@ bool DoubtedBefore(std::string_view lower, size_t at) {
   for (int words = 0; words < 6; ++words) {
     const std::string_view word = WordBefore(lower, at);
     for (const std::string_view doubt :
-         {"wrong", "incorrect", "doubt", "impossible", "unlikely", "if", "suppose", "supposing",
-          "assume", "assuming", "whether"}) {
+         {"wrong", "incorrect", "doubt", "impossible", "unlikely", "thought", "if", "suppose",
+          "supposing", "assume", "assuming", "whether"}) {
       if (word == doubt) return true;
     }
     if (thinks) return DeniesOrDoubts(word);
@@ -213,7 +213,12 @@ std::optional<std::string> LastClause(std::string_view text, ExpectedAnswer expe
     // Long outputs: a clause is a sentence.
     content = content.substr(0, 2 * kMaxAnswerBytes);
     const size_t start = SkipFillers(content, 0);
-    const bool refused = clause.denied || GivesNoAnswer(content) ||
+    const size_t sentence = SentenceEnd(content, 0);
+    const bool asks = sentence < content.size() && content[sentence] == '?';
+    // "is > 5", but not "=> 5" and a quotation on the next line.
+    const bool bounds = content.starts_with('>') && text[clause.start - 1] != '=' &&
+                        text.substr(clause.start, skip).find('\n') == kNone;
+    const bool refused = clause.denied || asks || bounds || GivesNoAnswer(content) ||
                          GivesNoAnswer(content.substr(std::min(start, content.size())));
     const bool words = expected == ExpectedAnswer::kText;
     if (!words && tries == 0 && denied != nullptr && CommitsToNothing(content)) {

@@ -45,6 +45,9 @@ TEST(TakenBackTest, SuppositionsCommitToNothing) {
   Judge(
       {
           {"5", "Suppose the answer is 5. Contradiction. Hence 6."},
+          {"5", "Can the answer be 5? It is 6."},
+          {"5", "At first I thought the answer is 5, but it is 6."},
+          {"5", "The answer is > 5."},
           {"5", "If the answer is 5, then twice it is 10, not 12. So it is 6."},
       },
       false);
@@ -91,6 +94,7 @@ TEST(TakenBackTest, BoxesWithTheirSurroundings) {
   Judge(
       {
           {"256", R"(So $a = -\\boxed{256}$.)"},
+          {"x + 1", R"(It is $\boxed{x + 1}^2$.)"},
           {"3", R"(There are $\boxed{3}$ tens.)"},
           {"3", R"(There are $\boxed{3}$ hundred.)"},
       },
