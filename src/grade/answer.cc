@@ -39,6 +39,7 @@ class Parser {
   // kEmpty: it is none of the structures.
   Answer Structure(std::string_view text) {
     if (const auto inside = WholeText(text)) return Parse(*inside);
+    if (text == "\\mathbb{R}") return Parse("(-\\infty, \\infty)");
     if (const auto inside = WholeGroup(text, 0)) return Braces(*inside, text);
     for (const auto& [token, kind] :
          {std::pair("\\cup", AnswerKind::kUnion), std::pair("\\cap", AnswerKind::kIntersection),
@@ -47,13 +48,19 @@ class Parser {
       if (!parts) return {};  // brackets that do not match
       if (parts->size() > 1) return Several(kind, *parts);
     }
+    // 2x = 10 \Rightarrow x = 5
+    const Parts steps = SplitToken(text, "\\Rightarrow");
+    if (steps && steps->size() > 1) {
+      Answer last = Parse(steps->back());
+      return last.kind == AnswerKind::kAssignment ? last : Answer();
+    }
     for (const auto split :
          {&Parser::Conjunctions, &Parser::Commas, &Parser::PlusMinus, &Parser::Relations,
-          &Parser::Bracketed, &Parser::Matrix, &Parser::Based, &Parser::Ratio, &Parser::Value}) {
+          &Parser::Bracketed, &Parser::Matrix, &Parser::Based, &Parser::Ratio}) {
       Answer answer = (this->*split)(text);
       if (answer.kind != AnswerKind::kEmpty) return answer;
     }
-    return {};
+    return ParseValue(text);
   }
 
   static std::optional<std::string_view> WholeText(std::string_view text) {
@@ -113,7 +120,11 @@ class Parser {
         systems = systems && item.find('=') != std::string_view::npos;
       }
     }
-    if (!systems) return Several(AnswerKind::kList, parts);
+    if (!systems) {
+      Answer list = Several(AnswerKind::kList, parts);
+      if (AreAlternatives(text, list)) list.kind = AnswerKind::kUnion;
+      return list;
+    }
     Answer answer;
     for (const std::string_view part : parts) answer.parts.push_back(Parse(part));
     answer.kind = AnswerKind::kList;
@@ -189,16 +200,6 @@ class Parser {
     return answer;
   }
 
-  // $18, 60 cm, $24 + $40, 20% * 40%: no letters in it.
-  static bool IsAmount(std::string_view side) {
-    std::string plain(side);
-    std::erase_if(plain, [](char c) { return c == '$' || c == '%'; });
-    const auto sum = ParseExpression(plain);
-    if (sum) return VariablesOf(*sum).empty();
-    const Answer value = ParseValue(side);
-    return value.kind == AnswerKind::kValue && VariablesOf(value.value).empty();
-  }
-
   Answer Equation(const Chain& chain) {
     const auto& sides = chain.sides;
     std::vector<std::optional<MathExpr>> exprs;
@@ -213,7 +214,10 @@ class Parser {
       answer.relations.push_back({Relation::Op::kEqual, Difference(*exprs[0], *exprs[1])});
     }
     bool middle = true;  // what stands between the name and its value means something
-    for (size_t i = 1; i + 1 < sides.size(); ++i) middle = middle && exprs[i];
+    for (size_t i = 1; i + 1 < sides.size(); ++i) {
+      if (HoldsTwoEquations(sides[i])) return {};
+      middle = middle && exprs[i];
+    }
     if (IsName(sides[0]) && middle) {
       Answer assigned = Assigned(sides[0], sides.back());
       assigned.relations = std::move(answer.relations);
@@ -254,7 +258,11 @@ class Parser {
     }
     answer.kind = AnswerKind::kRelation;
     const std::string interval = IntervalOf(chain);
-    if (!interval.empty()) answer.parts.push_back(Parse(interval));
+    if (interval.empty()) return answer;
+    answer.parts.push_back(Parse(interval));
+    for (const std::string_view side : chain.sides) {
+      if (side.size() == 1 && IsLetter(side[0])) answer.name = side;
+    }
     return answer;
   }
 
@@ -275,6 +283,7 @@ class Parser {
     const size_t close_size = open == "\\{" ? 2 : open == "\\langle" ? 7 : 1;
     const std::string_view inside =
         TrimSpace(text.substr(open_size, text.size() - open_size - close_size));
+    if (open == "\\{" && inside.empty()) return Parse("\\emptyset");
     if (open == "\\{") return Set(inside, text);
     std::string brackets = open == "\\langle" ? "<>" : std::string(open) + text.back();
     if (CommandAt(inside, 0, "\\begin") && BracketEnd(inside, 0) == inside.size()) {
@@ -367,8 +376,6 @@ class Parser {
     }
     return answer;
   }
-
-  Answer Value(std::string_view text) { return ParseValue(text); }
 
   int depth_ = 0;
   size_t answers_ = 0;

@@ -47,7 +47,8 @@ struct Answer {
   std::vector<Answer> parts;
   std::string brackets;  // "[)" of a tuple, "{}" of a set, "()" or "[]" or "||" of a matrix
   size_t columns = 0;
-  std::string name;                 // kAssignment
+  // kAssignment; kRelation: the letter that lies in parts[0]
+  std::string name;
   bool simple_name = false;         // kAssignment: x, f(x), (x, y); not x + y
   bool definition = false;          // kAssignment: a function of a letter, f(x) = ..
   std::vector<Relation> relations;  // kRelation; kAssignment whose sides are expressions

@@ -5,6 +5,8 @@
 #include <algorithm>
 
 #include "grade/answer.h"
+#include "grade/answer_value.h"
+#include "grade/expression.h"
 #include "grade/math_text.h"
 
 namespace ebb {
@@ -83,6 +85,32 @@ std::string IntervalOf(Chain chain) {
   if (sides.size() != 2 || letter(sides[0]) == letter(sides[1])) return {};
   if (letter(sides[0])) return written(true, "-\\infty", sides[1], open_high);
   return written(open_low, sides[0], "\\infty", true);
+}
+
+bool AreAlternatives(std::string_view text, const Answer& list) {
+  for (const std::string_view other : {"and", ",", ";"}) {
+    if (text.find(other) != std::string_view::npos) return false;
+  }
+  return std::all_of(list.parts.begin(), list.parts.end(), [&](const Answer& part) {
+    return part.kind == AnswerKind::kRelation && !part.parts.empty() &&
+           part.name == list.parts[0].name;
+  });
+}
+
+bool HoldsTwoEquations(std::string_view middle) {
+  if (middle.size() < 3 || !IsLetter(middle.back())) return false;
+  const std::string_view before = middle.substr(0, middle.size() - 1);
+  const std::string_view value = TrimSpace(before);
+  return value.size() < before.size() && (IsDigit(value.back()) || value.back() == '}');
+}
+
+bool IsAmount(std::string_view side) {
+  std::string plain(side);
+  std::erase_if(plain, [](char c) { return c == '$' || c == '%'; });
+  const auto sum = ParseExpression(plain);
+  if (sum) return VariablesOf(*sum).empty();
+  const Answer value = ParseValue(side);
+  return value.kind == AnswerKind::kValue && VariablesOf(value.value).empty();
 }
 
 std::string_view StripWrapping(std::string_view text) {

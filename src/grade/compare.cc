@@ -63,6 +63,12 @@ class Comparer {
   Comparison Compare(const Answer& gold, const Answer& predicted) {
     if (gold.kind == AnswerKind::kEmpty || predicted.kind == AnswerKind::kEmpty) return {};
     if (gold.literal == predicted.literal) return Verdict(true, CompareRule::kLiteral);
+    if (gold.kind == AnswerKind::kList && SamePoint(gold, predicted)) {
+      return Verdict(true, CompareRule::kTuple);
+    }
+    if (predicted.kind == AnswerKind::kList && SamePoint(predicted, gold)) {
+      return Verdict(true, CompareRule::kTuple);
+    }
     if (gold.kind == AnswerKind::kAssignment || predicted.kind == AnswerKind::kAssignment) {
       return Assignments(gold, predicted);
     }
@@ -180,15 +186,49 @@ class Comparer {
     return true;
   }
 
-  // x = 1, y = 2 names what is what, so it is not the list 2, 1; x = 1, x = 2 is 1, 2.
+  // x = 1, y = 2 names what is what, so it is not the list 2, 1; x = 1, x = 2 is 1, 2, and so is
+  // x_1 = 1, x_2 = 2: roots are numbered in any order, unlike the terms of a sequence.
   static bool NamesDiffer(const Answer& list) {
-    const std::string* name = nullptr;
+    std::optional<std::string_view> first;
     for (const Answer& part : list.parts) {
       if (part.kind != AnswerKind::kAssignment) continue;
-      if (name != nullptr && *name != part.name) return true;
-      name = &part.name;
+      std::string_view name = part.name;
+      if (name.starts_with("x_") || name.starts_with("z_")) name = name.substr(0, 1);
+      if (first && *first != name) return true;
+      first = name;
     }
     return false;
+  }
+
+  // The assignments of x = 3, y = -2 by the order of their letters; empty for other lists.
+  static std::vector<const Answer*> Coordinates(const Answer& list) {
+    std::vector<const Answer*> parts;
+    for (const Answer& part : list.parts) {
+      if (part.kind != AnswerKind::kAssignment || part.name.size() != 1) return {};
+      parts.push_back(&part);
+    }
+    const auto by_name = [](const Answer* a, const Answer* b) { return a->name < b->name; };
+    std::sort(parts.begin(), parts.end(), by_name);
+    const auto same = [](const Answer* a, const Answer* b) { return a->name == b->name; };
+    const bool repeated = std::adjacent_find(parts.begin(), parts.end(), same) != parts.end();
+    return repeated || parts.size() < 2 ? std::vector<const Answer*>() : parts;
+  }
+
+  // x = 3, y = -2 is the point (3, -2), and (x, y) = (3, -2).
+  bool SamePoint(const Answer& list, const Answer& other) {
+    const std::vector<const Answer*> coordinates = Coordinates(list);
+    const bool named = other.kind == AnswerKind::kAssignment;
+    const Answer& tuple = named ? other.parts[0] : other;
+    if (coordinates.empty() || tuple.kind != AnswerKind::kTuple || tuple.brackets != "()" ||
+        tuple.parts.size() != coordinates.size()) {
+      return false;
+    }
+    std::string names;
+    for (size_t i = 0; i < coordinates.size(); ++i) {
+      names += (i == 0 ? "(" : ",") + coordinates[i]->name;
+      if (!Compare(coordinates[i]->parts[0], tuple.parts[i]).equal) return false;
+    }
+    return !named || names + ")" == other.name;
   }
 
   Comparison Lists(const Answer& gold, const Answer& predicted) {
@@ -214,6 +254,11 @@ class Comparer {
     const bool gold_named = gold.kind == AnswerKind::kAssignment;
     const Answer& assignment = gold_named ? gold : predicted;
     const Answer& other = gold_named ? predicted : gold;
+    // -2 <= x <= 7 is x \in [-2, 7].
+    if (other.kind == AnswerKind::kRelation && !other.parts.empty() &&
+        assignment.relations.empty() && other.name == assignment.name) {
+      return Compare(assignment.parts[0], other.parts[0]);
+    }
     if (other.kind == AnswerKind::kRelation) return Relations(gold, predicted);
     const Answer& value = assignment.parts[0];
     if (gold_named) {
@@ -221,6 +266,10 @@ class Comparer {
       const bool droppable = assignment.definition || (assignment.simple_name && number);
       if (!droppable) return Verdict(false, CompareRule::kMismatch);
       return Compare(value, predicted);
+    }
+    // Other names than those of x = 1, y = 2 would be lost.
+    if (gold.kind == AnswerKind::kList && value.kind == AnswerKind::kTuple) {
+      return Verdict(false, CompareRule::kMismatch);
     }
     return Compare(gold, value);
   }

@@ -214,6 +214,13 @@ EvalState Evaluator::Binomial(const MathValue& n, const MathValue& k, MathValue*
   if (!n.exact || !k.exact) return EvalState::kUndecided;
   const auto top = SmallInteger(n.q, 2000);
   const auto bottom = SmallInteger(k.q, 2000);
+  if (!top && bottom && *bottom >= 0 && *bottom <= 20 && denominator(n.q) != 1) {
+    // As a polynomial in n.
+    Rational product = 1;
+    for (int64_t i = 0; i < *bottom; ++i) product *= (n.q - i) / Rational(i + 1);
+    value->q = std::move(product);
+    return EvalState::kDefined;
+  }
   if (!top || !bottom) {
     const bool whole = denominator(n.q) == 1 && denominator(k.q) == 1;
     return whole ? EvalState::kUndecided : EvalState::kUndefined;

@@ -111,7 +111,8 @@ class Parser {
         continue;
       }
       // 2 5 and x2 are no products: a digit or a space was lost, or means something else.
-      const bool number = IsDigit(op) || op == '.';
+      // Behind a factorial, as in 3!7!, none was.
+      const bool number = (IsDigit(op) && text_[at_ - 1] != '!') || op == '.';
       auto right = Power();
       if (!right) {
         if (failed_) return std::nullopt;
@@ -429,7 +430,24 @@ class Parser {
     }
     if (name == "e") return Make(MathOp::kEuler, {});
     if (name == "i") return Make(MathOp::kImaginary, {});
+    if (const size_t size = ApplicationSize(name); size > 0) {
+      name += TightText(text_.substr(at_, size));
+      at_ += size;
+    }
     return Make(MathOp::kVariable, {}, std::move(name));
+  }
+
+  // The bytes of the bracket at at_ if it holds what the letter `name` is applied to: f(x), and
+  // P(0), I(-1), which as products would be zero and -I. What it yields is as good as a letter.
+  size_t ApplicationSize(std::string_view name) const {
+    if (Peek() != '(') return 0;
+    const size_t end = BracketEnd(text_, at_);
+    if (end == std::string_view::npos) return 0;
+    if (name[0] == 'f' || name[0] == 'g') return end - at_;
+    std::string_view inside = TrimSpace(text_.substr(at_ + 1, end - at_ - 2));
+    if (inside.starts_with('-')) inside.remove_prefix(1);
+    const auto number = ScanNumber(inside, 0);
+    return number && number->size == inside.size() ? end - at_ : 0;
   }
 
   std::optional<MathExpr> Command() {

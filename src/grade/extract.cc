@@ -45,6 +45,9 @@ std::optional<std::string> Whole(std::string_view text, ExpectedAnswer expected)
   if (expected == ExpectedAnswer::kChoice) return std::nullopt;
   const Answer answer = ParseAnswer(text);
   if (answer.kind == AnswerKind::kEmpty) return std::nullopt;
+  // Lines of a computation: the last of them answers.
+  const bool lines = StripWrapping(text).find('\n') != std::string_view::npos;
+  if (lines && expected == ExpectedAnswer::kNumber) return std::nullopt;
   if (expected != ExpectedAnswer::kText && HasWords(answer)) return std::nullopt;
   return std::string(text);
 }

@@ -70,7 +70,9 @@ std::optional<Box> BoxBefore(std::string_view text, size_t end) {
     if (close == kNone || close > end) continue;
     const std::string_view content = text.substr(open + 1, close - open - 2);
     if (Placeholder(content)) continue;
-    return Box{name - 1, close, content};
+    size_t start = name - 1;
+    while (start > 0 && text[start - 1] == '\\') --start;  // escaped twice: \\boxed
+    return Box{start, close, content};
   }
   return std::nullopt;
 }
@@ -199,12 +201,18 @@ std::string WithSurroundings(std::string_view text, const Boxes& boxes) {
   const size_t next = rest.find_first_not_of(" $");
   // 3 + \boxed{2} = 5 fills a gap.
   if (next == kNone || std::string_view("=+-*/<>,:([").find(rest[next]) != kNone) return content;
+  // \boxed{x + 1}^2 is a power of all that is in the box.
+  if (rest[next] == '^' && content.find(',') == std::string::npos) content = "(" + content + ")";
   const std::string_view word = LettersAt(rest, next);
+  if (Ordinal(word) && rest.find(' ') > next) return content;  // the \boxed{18}th floor
+  // Words that could be a part of the number; "two-digit numbers" or "zeros" are counted by it.
+  const bool counted = NumberWord(word) >= 0 || word.starts_with("zero");
   const bool joins = word == "and" || word == "or" || word == "to";
   const size_t second = SkipSpaces(rest, next + word.size());
-  const bool changes = joins ? IsDigit(rest[second]) || IsNumberWord(LettersAt(rest, second)) ||
-                                   rest.find("a half") == second
-                             : ScaleWord(word) != 1 || ChangesNumber(word) || IsNumberWord(word);
+  const bool changes =
+      joins ? IsDigit(rest[second]) || IsNumberWord(LettersAt(rest, second)) ||
+                  rest.find("a half") == second
+            : ScaleWord(word) != 1 || ChangesNumber(word) || (IsNumberWord(word) && !counted);
   const bool attached = rest.find(' ') > next;
   if (!word.empty() && !attached && !changes) return content;
   return WithContinuation(std::move(content), rest).text;

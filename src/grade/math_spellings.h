@@ -8,6 +8,9 @@ namespace ebb::math_spellings {
 
 using Spelling = std::pair<std::string_view, std::string_view>;
 
+// Stands for a space that may separate two equations, while a text is cleaned.
+inline constexpr std::string_view kWideSpace = "\x1F";
+
 // What only sets type; an argument that follows stays, as a group.
 inline constexpr std::string_view kDropped[] = {
     "left",       "right",        "big",       "Big",         "bigl",      "bigr",      "Bigl",
@@ -16,8 +19,8 @@ inline constexpr std::string_view kDropped[] = {
     "boldsymbol", "bm",           "mathit",    "mathsf",      "mathcal",   "mathstrut", "bold",
     "rm",         "bf",           "nonumber",  "notag",       "ensuremath"};
 
-inline constexpr Spelling kCommands[] = {{"quad", " "},
-                                         {"qquad", " "},
+inline constexpr Spelling kCommands[] = {{"quad", kWideSpace},
+                                         {"qquad", kWideSpace},
                                          {"thinspace", " "},
                                          {"enspace", " "},
                                          {"dfrac", "\\frac"},
@@ -38,6 +41,10 @@ inline constexpr Spelling kCommands[] = {{"quad", " "},
                                          {"gt", ">"},
                                          {"colon", ":"},
                                          {"infin", "\\infty"},
+                                         {"implies", "\\Rightarrow"},
+                                         {"Longrightarrow", "\\Rightarrow"},
+                                         {"bigcup", "\\cup"},
+                                         {"bigcap", "\\cap"},
                                          {"mid", "|"},
                                          {"vert", "|"},
                                          {"lvert", "|"},
@@ -117,6 +124,7 @@ inline constexpr Spelling kUnicode[] = {{"−", "-"},
                                         {"σ", "\\sigma "},
                                         {"φ", "\\phi "},
                                         {"ω", "\\omega "},
+                                        {"⇒", "\\Rightarrow "},
                                         {"ℝ", "\\mathbb{R}"},
                                         {"ℤ", "\\mathbb{Z}"},
                                         {"⌊", "\\lfloor "},

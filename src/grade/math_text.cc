@@ -19,6 +19,12 @@ std::string_view LettersAt(std::string_view text, size_t at) {
   return text.substr(at, end - at);
 }
 
+bool EndsInCommand(std::string_view text) {
+  size_t i = text.size();
+  while (i > 0 && IsLetter(text[i - 1])) --i;
+  return i < text.size() && i > 0 && text[i - 1] == '\\';
+}
+
 // Exactly three digits at `at`.
 bool GroupOfThree(std::string_view text, size_t at) {
   if (at + 3 > text.size()) return false;
@@ -81,6 +87,11 @@ class Cleaner {
   std::string Run() {
     while (at_ < text_.size()) {
       if (dollars_[at_]) {
+        // $x = 2$ $y = 3$
+        const std::string_view before = text_.substr(0, at_);
+        if (TrimSpace(before).size() < at_ && at_ > 1 && dollars_[TrimSpace(before).size() - 1]) {
+          out_ += kWideSpace;
+        }
         ++at_;
       } else if (ThinSpace()) {
       } else if (text_[at_] == '\\') {
@@ -110,14 +121,8 @@ class Cleaner {
 
   void Put(std::string_view text) {
     // A command must not grow by letters that came to stand behind it.
-    if (!text.empty() && IsLetter(text[0]) && EndsInCommand()) out_.push_back(' ');
+    if (!text.empty() && IsLetter(text[0]) && EndsInCommand(out_)) out_.push_back(' ');
     out_ += text;
-  }
-
-  bool EndsInCommand() const {
-    size_t i = out_.size();
-    while (i > 0 && IsLetter(out_[i - 1])) --i;
-    return i < out_.size() && i > 0 && out_[i - 1] == '\\';
   }
 
   void Command() {
@@ -130,7 +135,7 @@ class Cleaner {
     if (std::find(std::begin(kDropped), std::end(kDropped), name) != std::end(kDropped)) {
       // "\left." stands for no bracket at all.
       if ((name == "left" || name == "right") && After(".")) ++at_;
-      if (EndsInCommand()) out_.push_back(' ');
+      if (EndsInCommand(out_)) out_.push_back(' ');
       return;
     }
     if (name == "hspace" || name == "phantom" || name == "label" || name == "tag") {
@@ -156,8 +161,14 @@ class Cleaner {
     at_ += at_ + 1 < text_.size() ? 2 : 1;
     switch (c) {
       case '!':
-        // 1,\!000 is one number, in brackets too.
-        if (!out_.empty() && out_.back() == ',' && GroupOfThree(text_, at_)) out_.pop_back();
+        // 1,\!000 is one number, in brackets too; so is 1,\! 000.
+        if (!out_.empty() && out_.back() == ',') {
+          const size_t next = std::min(text_.find_first_not_of(' ', at_), text_.size());
+          if (GroupOfThree(text_, next)) {
+            out_.pop_back();
+            at_ = next;
+          }
+        }
         return;
       case ';':
       case ':':
@@ -232,9 +243,10 @@ class Cleaner {
   }
 
   void Plain() {
-    constexpr Spelling kAscii[] = {{"<=", "\\le "}, {">=", "\\ge "}, {"!=", "\\ne "},  {"==", "="},
-                                   {"**", "^"},     {"{,}", ","},    {"+/-", "\\pm "}, {"~", " "},
-                                   {"\t", " "},     {"\n", " "},     {"\r", " "}};
+    constexpr Spelling kAscii[] = {{"<=", "\\le "},    {">=", "\\ge "}, {"!=", "\\ne "},
+                                   {"==", "="},        {"**", "^"},     {"{,}", ","},
+                                   {"+/-", "\\pm "},   {"~", " "},      {"\t", " "},
+                                   {"\n", kWideSpace}, {"\r", " "}};
     for (const auto& [from, to] : kAscii) {
       if (!After(from)) continue;
       at_ += from.size();
@@ -251,6 +263,46 @@ class Cleaner {
   size_t at_ = 0;
   std::string out_;
 };
+
+// Whether a comma is left out between two texts: "x = 2" and "y = 3", but not "x = 1 + 1" and
+// "= 2", which is one chain, or what a word joins.
+bool AreTwoEquations(std::string_view left, std::string_view right) {
+  left = TrimSpace(left);
+  right = TrimSpace(right);
+  constexpr std::string_view kOperators = "=+-*/<>,;:&";
+  const auto is_equation = [](std::string_view side) {
+    return side.find('=') != std::string_view::npos;
+  };
+  return is_equation(left) && is_equation(right) &&
+         kOperators.find(left.back()) == std::string_view::npos &&
+         kOperators.find(right.front()) == std::string_view::npos && right.front() != '\\';
+}
+
+// Wide spaces outside brackets become the commas that they stand for, all others plain spaces.
+std::string WithoutWideSpaces(std::string text) {
+  const char wide = kWideSpace[0];
+  int depth = 0;
+  size_t start = 0;
+  for (size_t at = 0; at < text.size(); ++at) {
+    if (std::string_view("([{").find(text[at]) != std::string_view::npos) ++depth;
+    if (std::string_view(")]}").find(text[at]) != std::string_view::npos) --depth;
+    if (CommandAt(text, at, "\\begin")) ++depth;
+    if (CommandAt(text, at, "\\end")) --depth;
+    if (text[at] != wide) continue;
+    const size_t next = text.find_first_not_of(' ', at + 1);
+    if (next < text.size() && text[next] == wide) {  // several are one
+      text[at] = ' ';
+      continue;
+    }
+    const size_t end = std::min(text.find(wide, at + 1), text.size());
+    const std::string_view all = text;
+    const bool comma = depth == 0 && AreTwoEquations(all.substr(start, at - start),
+                                                     all.substr(at + 1, end - at - 1));
+    text[at] = comma ? ',' : ' ';
+    start = at + 1;
+  }
+  return text;
+}
 
 }  // namespace
 
@@ -274,7 +326,7 @@ std::string LowerAscii(std::string_view text) {
 
 std::string CleanMath(std::string_view text) {
   const std::string single = SingleBackslashes(text);
-  return Cleaner(single).Run();
+  return WithoutWideSpaces(Cleaner(single).Run());
 }
 
 std::string TightText(std::string_view cleaned) {
@@ -288,8 +340,9 @@ std::string TightText(std::string_view cleaned) {
     size_t next = i;
     while (next < cleaned.size() && IsSpace(cleaned[next])) ++next;
     // A space between two words or numbers separates them; any other says nothing.
-    const bool separates =
-        !out.empty() && next < cleaned.size() && joins(out.back()) && joins(cleaned[next]);
+    const bool separates = !out.empty() && next < cleaned.size() && joins(out.back()) &&
+                           joins(cleaned[next]) &&
+                           !(IsDigit(cleaned[next]) && EndsInCommand(out));  // \le 0
     // Nor does "1, 234" become 1,234 or "12. 5" 12.5.
     const auto at = [&](size_t k) { return k < cleaned.size() ? cleaned[k] : '\0'; };
     const char last = out.empty() ? '\0' : out.back();

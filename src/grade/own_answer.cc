@@ -1,5 +1,6 @@
 // What of an output the model said itself and as its answer.
 #include <algorithm>
+#include <utility>
 
 #include "grade/extract_places.h"
 #include "grade/math_text.h"
@@ -27,6 +28,25 @@ void EraseCalculatorMarks(std::string* text) {
   }
   out.append(*text, std::min(at, text->size()));
   *text = std::move(out);
+}
+
+// <answer>5</answer> says what "Answer: 5" on a line of its own does.
+std::string WithoutAnswerTags(std::string_view text) {
+  constexpr std::pair<std::string_view, std::string_view> kTags[] = {{"<answer>", "\nAnswer: "},
+                                                                     {"</answer>", "\n"}};
+  std::string out;
+  for (size_t at = 0; at < text.size();) {
+    const auto tag = std::find_if(std::begin(kTags), std::end(kTags), [&](const auto& pair) {
+      return text[at] == '<' && text.substr(at).starts_with(pair.first);
+    });
+    if (tag == std::end(kTags)) {
+      out += text[at++];
+      continue;
+    }
+    out += tag->second;
+    at += tag->first.size();
+  }
+  return out;
 }
 
 // "q2:", "question 3", "## user" in small letters, without what marks a heading or bold text.
@@ -140,6 +160,8 @@ std::string OwnAnswerText(std::string_view output, ExpectedAnswer expected) {
   if (const size_t thought = output.rfind("</think>"); thought != kNone) {
     output.remove_prefix(thought + std::string_view("</think>").size());
   }
+  // A thought without an end was cut off before its answer.
+  output = output.substr(0, output.find("<think>"));
   for (const std::string_view end :
        {"</s>", "<eos>", "<\uFF5C", "[EOS]", "[end of text]", "[INST]"}) {
     // A token at the very start ends nothing.
@@ -149,6 +171,7 @@ std::string OwnAnswerText(std::string_view output, ExpectedAnswer expected) {
   output = output.substr(0, SpecialTokenStart(output));
   std::string text(output);
   EraseCalculatorMarks(&text);
+  text = WithoutAnswerTags(text);
   text.resize(RunOnStart(text, expected));
   return WithMinusSigns(text);
 }

@@ -113,12 +113,15 @@ size_t LetterCueEnd(std::string_view lower, size_t at) {
   return end < lower.size() && lower[end] == ':' ? end + 1 : 0;
 }
 
-// "I doubt that the answer ..", "the wrong answer ..": what stands before the cue at `at`.
+// "I doubt that the answer ..", "the wrong answer ..", "if the answer ..": what stands before the
+// cue at `at`.
 bool DoubtedBefore(std::string_view lower, size_t at) {
   bool thinks = false;
   for (int words = 0; words < 6; ++words) {
     const std::string_view word = WordBefore(lower, at);
-    for (const std::string_view doubt : {"wrong", "incorrect", "doubt", "impossible", "unlikely"}) {
+    for (const std::string_view doubt :
+         {"wrong", "incorrect", "doubt", "impossible", "unlikely", "thought", "if", "suppose",
+          "supposing", "assume", "assuming", "whether"}) {
       if (word == doubt) return true;
     }
     if (thinks) return DeniesOrDoubts(word);
@@ -176,6 +179,24 @@ std::string WithoutClause(std::string_view text, size_t at) {
   return out;
 }
 
+// Whether what follows the clause at `at` takes it back: it says so, or it says "wait" and gives
+// another answer.
+bool TakenBackLater(std::string_view text, size_t at, ExpectedAnswer expected) {
+  const Retraction retraction = RetractionBehind(text, at);
+  if (retraction.end == 0 || retraction.admitted) return retraction.admitted;
+  const std::string_view rest = text.substr(retraction.end);
+  switch (expected) {
+    case ExpectedAnswer::kText:
+      return false;
+    case ExpectedAnswer::kChoice:
+      return ChosenLetter(rest, false).has_value();
+    case ExpectedAnswer::kNumber:
+    case ExpectedAnswer::kMath:
+      return FinalMath(rest, expected).has_value() || LastNumber(rest).has_value();
+  }
+  return false;
+}
+
 }  // namespace
 
 std::optional<std::string> LastClause(std::string_view text, ExpectedAnswer expected,
@@ -192,13 +213,27 @@ std::optional<std::string> LastClause(std::string_view text, ExpectedAnswer expe
     // Long outputs: a clause is a sentence.
     content = content.substr(0, 2 * kMaxAnswerBytes);
     const size_t start = SkipFillers(content, 0);
-    const bool refused = clause.denied || GivesNoAnswer(content) ||
+    const size_t sentence = SentenceEnd(content, 0);
+    const bool asks = sentence < content.size() && content[sentence] == '?';
+    // "is > 5", but not "=> 5" and a quotation on the next line.
+    const bool bounds = content.starts_with('>') && text[clause.start - 1] != '=' &&
+                        text.substr(clause.start, skip).find('\n') == kNone;
+    const bool refused = clause.denied || asks || bounds || GivesNoAnswer(content) ||
                          GivesNoAnswer(content.substr(std::min(start, content.size())));
+    const bool words = expected == ExpectedAnswer::kText;
+    if (!words && tries == 0 && denied != nullptr && CommitsToNothing(content)) {
+      denied->clear();
+      return std::nullopt;
+    }
     if (refused && tries == 0 && denied != nullptr) {
       *denied = WithoutClause(text, clause.start + skip);
     }
     if (refused) continue;
-    if (auto answer = CommittedIn(content, expected)) return answer;
+    auto answer = CommittedIn(content, expected);
+    if (!answer) continue;
+    if (denied == nullptr || !TakenBackLater(text, clause.start + skip, expected)) return answer;
+    *denied = std::string(text.substr(RetractionBehind(text, clause.start + skip).end));
+    return std::nullopt;
   }
   return std::nullopt;
 }

@@ -25,6 +25,18 @@ struct Segment {
   bool bold = false;
 };
 
+// Whether what stands between two dollars is no prose between two amounts of money: $ x = 5 $, but
+// not $ 5 and $ 6.
+bool SurelyMath(std::string_view inside) {
+  for (size_t at = 0; at < inside.size(); ++at) {
+    const size_t letters = LettersAt(inside, at).size();
+    const char before = at > 0 ? inside[at - 1] : ' ';
+    if (letters > 1 && before != '\\' && before != '{') return false;
+    at += letters;
+  }
+  return inside.find_first_of("\\=^(") != kNone;
+}
+
 Segment SegmentAt(std::string_view text, size_t at) {
   constexpr std::pair<std::string_view, std::string_view> kPairs[] = {
       {"$$", "$$"}, {"\\[", "\\]"}, {"\\(", "\\)"}, {"$", "$"}, {"**", "**"}};
@@ -42,7 +54,9 @@ Segment SegmentAt(std::string_view text, size_t at) {
     if (open == "$") {
       // A dollar of mathematics touches what it encloses; an amount of money does not end so.
       const bool digit_follows = end + 1 < text.size() && IsDigit(text[end + 1]);
-      if (IsSpace(inside.front()) || IsSpace(inside.back()) || digit_follows) continue;
+      const bool spaced = IsSpace(inside.front()) && IsSpace(inside.back());
+      if (spaced && !SurelyMath(inside)) continue;
+      if (!spaced && (IsSpace(inside.front()) || IsSpace(inside.back()) || digit_follows)) continue;
       if (inside.find('\n') != kNone) continue;
     }
     if (open == "**" && inside.find('\n') != kNone) continue;

@@ -58,6 +58,17 @@ struct Continued {
 // Whether a sentence behind "the answer is" does not give it: "not 5", "more than 5".
 [[nodiscard]] bool GivesNoAnswer(std::string_view sentence);
 
+// Whether a sentence behind "the answer" says that there is none to give: undefined, cannot be
+// determined. No other number of the output is the answer then.
+[[nodiscard]] bool CommitsToNothing(std::string_view sentence);
+
+struct Retraction {
+  size_t end = 0;         // the index behind its words; 0: there is none
+  bool admitted = false;  // it says that what was said is wrong; else only "wait", "no", "actually"
+};
+// The last retraction in `text` behind `at`.
+[[nodiscard]] Retraction RetractionBehind(std::string_view text, size_t at);
+
 // The answer that a clause commits to; bold text in bold text only to a small `depth`.
 [[nodiscard]] std::optional<std::string> CommittedIn(std::string_view text, ExpectedAnswer expected,
                                                      int depth = 0);

@@ -42,7 +42,8 @@ std::optional<Rational> PowerOf(const Rational& base, int64_t exponent) {
   if (times > kMaxExactBits || times * BitLength(base) > kMaxExactBits) return std::nullopt;
   const Integer top = mp::pow(Integer(mp::numerator(base)), static_cast<unsigned>(times));
   const Integer bottom = mp::pow(Integer(mp::denominator(base)), static_cast<unsigned>(times));
-  return exponent < 0 ? Rational(bottom, top) : Rational(top, bottom);
+  // Divided, since a denominator that is given as negative would stay so.
+  return exponent < 0 ? Rational(bottom) / Rational(top) : Rational(top, bottom);
 }
 
 std::optional<int64_t> SmallInteger(const Rational& value, int64_t limit) {

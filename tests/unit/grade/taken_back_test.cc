@@ -1,0 +1,116 @@
+// What a model says and then takes back, supposes, or says that it cannot tell.
+#include <gtest/gtest.h>
+
+#include "unit/grade/judge.h"
+
+namespace ebb {
+namespace {
+
+TEST(TakenBackTest, CorrectionsReplaceAClause) {
+  Judge(
+      {
+          {"6", "The answer is 5. Sorry, I made a mistake: it should be 6."},
+          {"21", "The answer is 20... no wait, 21."},
+          {"6", "The answer is 5 — wait, no, 6."},
+          {"B", "The answer is (A). Actually, it should be (B)."},
+          {"5", "The answer is 5. Wait, let me check that once more. Yes, it is right."},
+          {"5", "The answer is 5. No, there is no other solution."},
+          {"5", "The answer is 5. A common mistake is to say 6."},
+          {"5", "The answer is 5. It is wrong to add 6 here."},
+          {"D", "The answer is D. Option B is wrong."},
+      },
+      true);
+  Judge(
+      {
+          {"5", "The answer is 5. Sorry, I made a mistake: it should be 6."},
+          {"5", "The answer is 5 (incorrect)."},
+          {"5", "The answer is 5, which is wrong."},
+          {"5", "The answer is 5. That's wrong."},
+          {"5", "The answer is 5. That’s incorrect."},
+          {"20", "The answer is 20... no wait, 21."},
+          {"A", "The answer is A. Wait, no, B."},
+          {"5", "The answer is 5. Actually 6."},
+      },
+      false);
+}
+
+TEST(TakenBackTest, SuppositionsCommitToNothing) {
+  Judge(
+      {
+          {"6", "Suppose the answer is 5. Contradiction. Hence 6."},
+          {"5", "If all is right, the answer is 5."},
+          {"5", "Let us see whether the answer is 5: 2 + 3 = 5. It is. So 5."},
+      },
+      true);
+  Judge(
+      {
+          {"5", "Suppose the answer is 5. Contradiction. Hence 6."},
+          {"5", "Can the answer be 5? It is 6."},
+          {"5", "At first I thought the answer is 5, but it is 6."},
+          {"5", "The answer is > 5."},
+          {"5", "If the answer is 5, then twice it is 10, not 12. So it is 6."},
+      },
+      false);
+}
+
+TEST(TakenBackTest, NoAnswerIsNotTheLastNumber) {
+  Judge(
+      {
+          {"5", "With 5 apples alone, the answer cannot be determined."},
+          {"5", "For 5 it has no value. The answer is undefined."},
+          {"5", "Answer: unknown. 5 is a prime."},
+          {"18", R"({"answer": null, "guess": 18})"},
+      },
+      false);
+  Judge({{R"(\text{undefined})", "For 5 it has no value. The answer is undefined."}}, true);
+}
+
+TEST(TakenBackTest, ThoughtsThatWereCutOffAreNoAnswers) {
+  Judge(
+      {
+          {"12", R"(<think>The answer is \boxed{12})"},
+          {"12", "<think>3 * 4 = 12. So the answer is 12.\n"},
+      },
+      false);
+  Judge(
+      {
+          {"12", "<think>Perhaps 10?</think><answer>12</answer>"},
+          {"12", "The answer is <answer>12</answer>"},
+          {"x + 1", "<answer>$x+1$</answer>"},
+      },
+      true);
+}
+
+TEST(TakenBackTest, BoxesWithTheirSurroundings) {
+  Judge(
+      {
+          {"18", R"(Bill is on the $\boxed{18}$th floor.)"},
+          {"3", R"(There are $\boxed{3}$ two-digit primes.)"},
+          {"240", R"(He has $\boxed{240}$ five-dollar bills.)"},
+          {"9", R"(There are $\boxed{9}$ zeroes at the end.)"},
+          {"-256", R"(So $a = -\\boxed{256}$.)"},  // escaped twice
+      },
+      true);
+  Judge(
+      {
+          {"256", R"(So $a = -\\boxed{256}$.)"},
+          {"x + 1", R"(It is $\boxed{x + 1}^2$.)"},
+          {"3", R"(There are $\boxed{3}$ tens.)"},
+          {"3", R"(There are $\boxed{3}$ hundred.)"},
+      },
+      false);
+}
+
+TEST(TakenBackTest, SpacedDollarsHoldMathematics) {
+  Judge(
+      {
+          {"x + 1", "So we get $ x + 1 = x + 1 $."},
+          {"(1, 2)", "So the point is $ (1, 2) $."},
+          {R"(\begin{pmatrix}1\\2\end{pmatrix})", R"(It is $ \begin{pmatrix}1\\2\end{pmatrix} $.)"},
+      },
+      true);
+  Judge({{"5", "It costs $ 5 and $ 6 more, in all $ 11 "}}, false);
+}
+
+}  // namespace
+}  // namespace ebb
