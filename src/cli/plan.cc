@@ -7,6 +7,7 @@
 #include "base/units.h"
 #include "cli/command.h"
 #include "engine/model_files.h"
+#include "study/inputs.h"
 #include "study/plan.h"
 #include "study/store.h"
 #include "study/study_file.h"
@@ -42,10 +43,16 @@ Result<uint64_t> BudgetBytes(const std::string& text, uint64_t weights) {
   return static_cast<uint64_t>(std::floor(bits * static_cast<double>(weights) / 8));
 }
 
+std::string Fact(const StudyResults& study, const std::string& key) {
+  const auto found = study.facts.find(key);
+  return found == study.facts.end() ? std::string() : found->second;
+}
+
 struct OpenedStudy {
   StudyResults results;
   std::set<int64_t> without_kl;
-  std::string model;
+  std::string model;     // that the plan is for
+  std::string measured;  // the study's, wherever that is now
 };
 
 // From a study file, or from its database alone: what that says of the model starts at the study
@@ -56,36 +63,47 @@ Result<OpenedStudy> OpenStudy(const Options& options) {
   if (options.study.ends_with(".toml") || IsDirectory(options.study)) {
     EBB_TRY_ASSIGN(const StudyFile file, ReadStudyFile(options.study));
     database_path = file.database;
-    study.model = file.model;
+    study.measured = file.model;
   }
   EBB_TRY_ASSIGN(const auto database, OpenStudyDatabase(database_path));
   EBB_TRY_ASSIGN(const SqlTransaction snapshot, SqlTransaction::BeginRead(*database));
   EBB_TRY_ASSIGN(study.results, ReadStudyResults(*database));
   EBB_TRY_ASSIGN(study.without_kl, CellsWithoutKl(*database));
-  if (!options.model.empty()) study.model = options.model;
-  if (!study.model.empty()) return study;
-  const auto fact = study.results.facts.find("model");
-  if (fact == study.results.facts.end()) return UsageError("--model", "the study names none");
-  study.model = PathFromFile(database_path, fact->second);
-  if (FileExists(study.model)) return study;
+  const std::string written = Fact(study.results, "model");
+  if (study.measured.empty() && !written.empty()) {
+    study.measured = PathFromFile(database_path, written);
+  }
+  study.model = options.model.empty() ? study.measured : options.model;
+  if (study.model.empty()) return UsageError("--model", "the study names none");
+  if (!options.model.empty() || FileExists(study.model)) return study;
   return MakeError(ErrorCode::kNotFound, study.model,
                    "the model that {} was made for is not there: say where with --model",
                    database_path);
 }
 
 Status CheckShape(const StudyResults& study, const ModelConfig& config, const std::string& model) {
-  const auto fact = [&](const char* key) {
-    const auto found = study.facts.find(key);
-    return found == study.facts.end() ? std::string() : found->second;
-  };
-  const auto number = [](int64_t value) { return fmt::format("{}", value); };
-  if (fact("num_layers") == number(config.num_layers) &&
-      fact("num_experts") == number(config.moe.num_experts) &&
-      fact("expert_weights") == number(3 * config.moe.intermediate_size * config.hidden_size)) {
-    return {};
+  for (const auto& [key, value] : ShapeFacts(config)) {
+    const std::string measured = Fact(study, key);
+    if (measured == value) continue;
+    return MakeError(ErrorCode::kInvalidArgument, model,
+                     "it has other layers or experts than the model that the study measured: {} is "
+                     "{}, there it is {}",
+                     key, value, measured.empty() ? "unknown" : measured);
   }
-  return MakeError(ErrorCode::kInvalidArgument, model,
-                   "it has other layers or experts than the model that the study measured");
+  return {};
+}
+
+// Models of one shape are told apart by their bytes, where the study's was stored alike: whether an
+// .ebb file comes from a checkpoint is not to be seen.
+Status CheckSameModel(const OpenedStudy& study) {
+  const bool measured_folder =
+      FileExists(study.measured) ? IsDirectory(study.measured) : !study.measured.ends_with(".ebb");
+  if (measured_folder != IsDirectory(study.model)) return {};
+  uint64_t bytes = 0;
+  EBB_TRY_ASSIGN(const std::string hash, HashModel(study.model, &bytes));
+  if (hash == Fact(study.results, "model_hash")) return {};
+  return MakeError(ErrorCode::kInvalidArgument, study.model,
+                   "it is another model than the study's, or has changed since: run a study of it");
 }
 
 // Sizes are those of the weights that `ebb compress` will encode: a checkpoint's.
@@ -154,6 +172,7 @@ Result<int> Run(const Options& options) {
   EBB_TRY_ASSIGN(const ModelFiles files, OpenModelFiles(study.model));
   const ModelConfig& config = files.source->config();
   EBB_TRY(CheckShape(study.results, config, study.model));
+  EBB_TRY(CheckSameModel(study));
   EBB_TRY(CheckWeights(files, study.model));
   EBB_TRY_ASSIGN(const SensitivityCells cells,
                  FindSensitivityCells(study.results, config, options.data, study.without_kl));

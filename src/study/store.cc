@@ -42,24 +42,13 @@ std::string GoldText(const TaskItem& item) {
   return gold ? gold->text() : item.gold;
 }
 
-struct Named {
-  std::string key;
-  std::string value;
-};
-
-std::vector<Named> StudyFacts(const StudyInputs& inputs) {
-  const MoeConfig& moe = inputs.config.moe;
-  const auto number = [](int64_t value) { return fmt::format("{}", value); };
-  return {{"schema_version", number(kStudySchemaVersion)},
-          {"model", inputs.file.model_written},
-          {"model_hash", inputs.model_hash},
-          {"architecture", std::string(ArchitectureName(inputs.config.architecture))},
-          {"num_layers", number(inputs.config.num_layers)},
-          {"first_moe_layer", number(moe.first_dense_layers)},
-          {"num_experts", number(moe.num_experts)},
-          {"experts_per_token", number(moe.experts_per_token)},
-          {"expert_weights", number(3 * moe.intermediate_size * inputs.config.hidden_size)},
-          {"config", inputs.file.text}};
+std::vector<std::pair<std::string, std::string>> StudyFacts(const StudyInputs& inputs) {
+  auto facts = ShapeFacts(inputs.config);
+  facts.emplace_back("schema_version", fmt::format("{}", kStudySchemaVersion));
+  facts.emplace_back("model", inputs.file.model_written);
+  facts.emplace_back("model_hash", inputs.model_hash);
+  facts.emplace_back("config", inputs.file.text);
+  return facts;
 }
 
 // What a row of the table "data" says otherwise than data set `d` of a study; empty if nothing.
@@ -90,6 +79,17 @@ std::string Difference(const SqlStatement& stored, int64_t d, const StudyData& d
 }
 
 }  // namespace
+
+std::vector<std::pair<std::string, std::string>> ShapeFacts(const ModelConfig& config) {
+  const MoeConfig& moe = config.moe;
+  const auto number = [](int64_t value) { return fmt::format("{}", value); };
+  return {{"architecture", std::string(ArchitectureName(config.architecture))},
+          {"num_layers", number(config.num_layers)},
+          {"first_moe_layer", number(moe.first_dense_layers)},
+          {"num_experts", number(moe.num_experts)},
+          {"experts_per_token", number(moe.experts_per_token)},
+          {"expert_weights", number(3 * moe.intermediate_size * config.hidden_size)}};
+}
 
 Result<std::unique_ptr<SqlDatabase>> OpenStudyDatabase(const std::string& path) {
   if (!FileExists(path)) {
@@ -175,8 +175,8 @@ Status StudyStore::CheckStudy(const StudyInputs& inputs) {
 Status StudyStore::WriteStudy(const StudyInputs& inputs) {
   EBB_TRY_ASSIGN(SqlStatement insert,
                  database_->Prepare("INSERT OR REPLACE INTO study VALUES(?,?)"));
-  for (const Named& fact : StudyFacts(inputs)) {
-    EBB_TRY(insert.Run(std::array<SqlValue, 2>{fact.key, fact.value}));
+  for (const auto& [key, value] : StudyFacts(inputs)) {
+    EBB_TRY(insert.Run(std::array<SqlValue, 2>{key, value}));
   }
   return {};
 }

@@ -7,6 +7,7 @@
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/error.h"
@@ -63,6 +64,10 @@ class StudyStore {
   std::vector<int64_t> cell_ids_;
   int64_t run_id_ = 0;
 };
+
+// What a study's database says of its model's shape, in the table "study": key and value.
+[[nodiscard]] std::vector<std::pair<std::string, std::string>> ShapeFacts(
+    const ModelConfig& config);
 
 // Opens a study's database for reading; one of another schema version is refused.
 [[nodiscard]] Result<std::unique_ptr<SqlDatabase>> OpenStudyDatabase(const std::string& path);

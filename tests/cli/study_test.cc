@@ -59,6 +59,25 @@ TEST_F(StudyCommandsTest, APlanKeepsItsSizeAndIsReadByCompress) {
   EXPECT_FALSE(FileExists(dir_.Path("q.json")));
 }
 
+// Two trainings of one architecture have the same shape and other sensitivities.
+TEST_F(StudyCommandsTest, APlanIsRefusedToAnotherModelOfTheSameShape) {
+  std::filesystem::create_directory_symlink(kArith, dir_.Path("m"));
+  ASSERT_EQ(Ebb("study run " + Study("s", Screen(kAllLayers), "m")).exit_code, 0);
+  const std::string other = std::string(EBB_SOURCE_DIR) + "/models/ebb-arith-2";
+  const std::string plan = " --size 3bpw -o " + dir_.Path("q.json");
+  for (const char* study : {"s.toml", "s.sqlite"}) {
+    ExpectFailure("plan " + dir_.Path(study) + plan + " --model " + other, 1,
+                  {"ebb-arith-2", "another model than the study's"});
+    EXPECT_EQ(Ebb("plan " + dir_.Path(study) + plan + " --model " + kArith).exit_code, 0);
+    std::filesystem::remove(dir_.Path("q.json"));
+  }
+  std::filesystem::remove(dir_.Path("m"));  // trained again, in place
+  std::filesystem::create_directory_symlink(other, dir_.Path("m"));
+  ExpectFailure("plan " + dir_.Path("s.toml") + plan, 1, {"another model than the study's"});
+  ExpectFailure("plan " + dir_.Path("s.sqlite") + plan, 1, {"another model than the study's"});
+  EXPECT_FALSE(FileExists(dir_.Path("q.json")));
+}
+
 // The unperturbed model of such a study is the .ebb file as it is.
 TEST_F(StudyCommandsTest, AnEbbFileIsAModelToStudy) {
   const std::string experiments = Screen(kAllLayers) +
