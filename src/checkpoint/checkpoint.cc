@@ -168,4 +168,13 @@ Result<std::unique_ptr<WeightSource>> OpenCheckpoint(const std::string& folder) 
   return checkpoint;
 }
 
+Result<std::vector<std::string>> CheckpointFileNames(const std::string& folder) {
+  EBB_TRY_ASSIGN(std::vector<std::string> names, Shards::FileNames(folder));
+  for (const SideFile& file : kSideFiles) {
+    if (FileExists(folder + "/" + file.name)) names.emplace_back(file.name);
+  }
+  std::ranges::sort(names);
+  return names;
+}
+
 }  // namespace ebb

@@ -14,6 +14,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "arch/weight_source.h"
 #include "base/error.h"
@@ -21,5 +22,9 @@
 namespace ebb {
 
 [[nodiscard]] Result<std::unique_ptr<WeightSource>> OpenCheckpoint(const std::string& folder);
+
+// The names of the files in `folder` that OpenCheckpoint reads, in rising order: what the model is.
+// Whatever else lies there is no part of it.
+[[nodiscard]] Result<std::vector<std::string>> CheckpointFileNames(const std::string& folder);
 
 }  // namespace ebb

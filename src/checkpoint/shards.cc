@@ -1,6 +1,7 @@
 #include "checkpoint/shards.h"
 
 #include <filesystem>
+#include <optional>
 #include <set>
 
 #include "base/json.h"
@@ -30,20 +31,40 @@ Error NoWeights(const std::string& folder) {
       folder};
 }
 
+// Nothing where the weights are one file.
+Result<std::optional<ShardMap>> ReadIndex(const std::string& folder) {
+  if (FileExists(folder + "/" + kSingleFile)) return std::optional<ShardMap>();
+  const std::string path = folder + "/" + kIndexFile;
+  if (!FileExists(path)) return tl::unexpected(NoWeights(folder));
+  EBB_TRY_ASSIGN(const Json json, ReadJsonFile(path, kMaxIndexBytes));
+  EBB_TRY_ASSIGN(ShardMap index, ParseShardIndex(json, path));
+  return std::optional<ShardMap>(std::move(index));
+}
+
+std::set<std::string> NamesOf(const ShardMap& index) {
+  std::set<std::string> names;
+  for (const auto& [tensor, file] : index) names.insert(file);
+  return names;
+}
+
 }  // namespace
+
+Result<std::vector<std::string>> Shards::FileNames(const std::string& folder) {
+  EBB_TRY_ASSIGN(const auto index, ReadIndex(folder));
+  if (!index) return std::vector<std::string>{kSingleFile};
+  std::vector<std::string> names = {kIndexFile};
+  for (const std::string& name : NamesOf(*index)) names.push_back(name);
+  return names;
+}
 
 Result<Shards> Shards::Open(const std::string& folder) {
   Shards shards(folder);
-  if (FileExists(folder + "/" + kSingleFile)) {
+  EBB_TRY_ASSIGN(const auto index, ReadIndex(folder));
+  if (!index) {
     EBB_TRY(shards.AddFile(kSingleFile));
     return shards;
   }
-  const std::string index_path = folder + "/" + kIndexFile;
-  if (!FileExists(index_path)) return tl::unexpected(NoWeights(folder));
-  EBB_TRY_ASSIGN(const Json json, ReadJsonFile(index_path, kMaxIndexBytes));
-  EBB_TRY_ASSIGN(const ShardMap index, ParseShardIndex(json, index_path));
-  std::set<std::string> names;
-  for (const auto& [tensor, file] : index) names.insert(file);
+  const std::set<std::string> names = NamesOf(*index);
   for (const std::string& name : names) {
     if (!FileExists(folder + "/" + name)) {
       return MakeError(ErrorCode::kNotFound, folder + "/" + name,
@@ -51,7 +72,7 @@ Result<Shards> Shards::Open(const std::string& folder) {
     }
     EBB_TRY(shards.AddFile(name));
   }
-  EBB_TRY(shards.CheckAgainst(index, index_path));
+  EBB_TRY(shards.CheckAgainst(*index, folder + "/" + kIndexFile));
   return shards;
 }
 

@@ -24,6 +24,9 @@ class Shards {
   // index says must be what the shards hold.
   [[nodiscard]] static Result<Shards> Open(const std::string& folder);
 
+  // The names of the files that Open reads, the index among them if it does.
+  [[nodiscard]] static Result<std::vector<std::string>> FileNames(const std::string& folder);
+
   const std::string& folder() const { return folder_; }
 
   // The tensor of that name, or null. Pointers live as long as this.

@@ -1,10 +1,10 @@
 #include "study/inputs.h"
 
 #include <algorithm>
-#include <filesystem>
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "checkpoint/checkpoint.h"
 #include "eval/accuracy.h"
 #include "text/model_files.h"
 
@@ -20,28 +20,6 @@ std::string Hex(uint64_t hash) { return fmt::format("{:016x}", hash); }
 
 std::string HashText(std::string_view text) {
   return Hex(Xxh3(std::as_bytes(std::span(text.data(), text.size()))));
-}
-
-bool BelongsToModel(const std::filesystem::path& path) {
-  const std::string name = path.filename().string();
-  for (const char* end : {".safetensors", ".json", ".model", ".jinja", ".ebb"}) {
-    if (name.ends_with(end)) return true;
-  }
-  return false;
-}
-
-Result<std::vector<std::string>> ModelFilesOf(const std::string& path) {
-  std::vector<std::string> files;
-  if (!IsDirectory(path)) return std::vector<std::string>{path};
-  std::error_code error;
-  for (const auto& entry : std::filesystem::directory_iterator(path, error)) {
-    if (entry.is_regular_file() && BelongsToModel(entry.path())) {
-      files.push_back(entry.path().string());
-    }
-  }
-  if (error) return MakeError(ErrorCode::kIo, path, "cannot list it: {}", error.message());
-  std::sort(files.begin(), files.end());
-  return files;
 }
 
 // Adds the hashes of a file's bytes to `text`.
@@ -156,13 +134,15 @@ std::vector<std::string> DataRows(std::string_view jsonl, int64_t limit) {
 }
 
 Result<std::string> HashModel(const std::string& path, uint64_t* bytes) {
-  EBB_TRY_ASSIGN(const std::vector<std::string> files, ModelFilesOf(path));
+  std::vector<std::string> names = {""};  // a single file may be renamed
+  if (IsDirectory(path)) {
+    EBB_TRY_ASSIGN(names, CheckpointFileNames(path));
+  }
   std::string text;
   *bytes = 0;
-  for (const std::string& name : files) {
-    EBB_TRY_ASSIGN(const File file, File::OpenForReading(name));
-    // A single file may be renamed; within a folder names matter.
-    if (files.size() > 1) text += std::filesystem::path(name).filename().string();
+  for (const std::string& name : names) {
+    EBB_TRY_ASSIGN(const File file, File::OpenForReading(name.empty() ? path : path + "/" + name));
+    text += name;
     text += fmt::format(" {} ", file.size_bytes());
     EBB_TRY(HashFile(file, &text));
     *bytes += file.size_bytes();
