@@ -184,6 +184,10 @@ class Coordinator {
         std::move(message.rows.begin(), message.rows.end(), std::back_inserter(unwritten_));
         return {};
       case MessageKind::kDone:
+        if (rank > 0 && message.worker >= remotes_[static_cast<size_t>(rank)].workers) {
+          return MakeError(ErrorCode::kCorrupt, RankName(rank), "it has no worker {}",
+                           message.worker);
+        }
         --ahead_[{rank, message.worker}];
         // Rows come before their unit's end, and are on disk before it is forgotten.
         EBB_TRY(Write());
@@ -234,10 +238,7 @@ class Coordinator {
     EBB_TRY_ASSIGN(auto unit, scheduler_->Next(id));
     if (!unit) return {};
     ++ahead_[id];
-    if (id.rank == 0) {
-      pool_->Give(static_cast<int>(id.worker), std::move(*unit));
-      return {};
-    }
+    if (id.rank == 0) return pool_->Give(id.worker, std::move(*unit));
     Message message;
     message.kind = MessageKind::kWork;
     message.worker = id.worker;

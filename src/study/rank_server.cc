@@ -73,8 +73,7 @@ class Server {
           return MakeError(ErrorCode::kCorrupt, "message", "work before a greeting");
         }
         has_worked_ = true;
-        pool_->Give(static_cast<int>(message.worker), std::move(*message.unit));
-        return {};
+        return pool_->Give(message.worker, std::move(*message.unit));
       case MessageKind::kStop:
         stopped_ = true;
         lost_ranks_ = message.number != 0;

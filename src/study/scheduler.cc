@@ -11,7 +11,8 @@ namespace {
 constexpr size_t kItemsAUnit = 256;  // enough to fill batches, few enough to share a cell out
 constexpr int64_t kNoGroup = -1;
 
-// The column of a result row that says which item (or block) it belongs to.
+// The column of a result row that says which item (or block) it belongs to; Unpack has seen to it
+// that it is there.
 int64_t ItemOf(const ResultRow& row) { return std::get<int64_t>(row.values[1]); }
 
 bool TellsItem(const Unit& unit, ResultTable table) {

@@ -1,5 +1,7 @@
 #include "study/wire.h"
 
+#include <array>
+#include <cmath>
 #include <cstring>
 
 namespace ebb {
@@ -38,6 +40,7 @@ class Reader {
   explicit Reader(std::string_view bytes) : bytes_(bytes) {}
   bool ok() const { return ok_; }
   bool at_end() const { return bytes_.empty(); }
+  void Refuse() { ok_ = false; }
 
   template <typename T>
   T Number() {
@@ -112,7 +115,9 @@ void PackUnit(const Unit& unit, Writer* out) {
 Unit UnpackUnit(Reader* in) {
   Unit unit;
   unit.id = in->Number<int64_t>();
-  unit.kind = static_cast<UnitKind>(in->Number<uint8_t>());
+  const auto kind = in->Number<uint8_t>();
+  if (kind > static_cast<uint8_t>(UnitKind::kAnswers)) in->Refuse();
+  unit.kind = static_cast<UnitKind>(kind);
   unit.data = in->Number<int64_t>();
   unit.cell = in->Number<int64_t>();
   unit.inside = in->Number<uint8_t>() != 0;
@@ -127,6 +132,31 @@ Unit UnpackUnit(Reader* in) {
   }
   for (size_t n = in->Count(); n > 0; --n) unit.items.push_back(in->Number<int64_t>());
   return unit;
+}
+
+// What a worker writes into each table: i integer, r real, t text, b blob; capital: or NULL.
+constexpr std::array<std::string_view, kResultTables> kColumns = {"iiiii", "iitiiIRRR", "iiirrirb",
+                                                                  "iiiirIR", "iiitttTtiiiiii"};
+
+bool HasColumns(const ResultRow& row) {
+  constexpr std::string_view kTypes = "-irtb";  // by index of SqlValue
+  const std::string_view columns = kColumns[static_cast<size_t>(row.table)];
+  if (row.values.size() != columns.size()) return false;
+  for (size_t c = 0; c < columns.size(); ++c) {
+    const bool may_be_null = columns[c] < 'a';
+    const char type = static_cast<char>(columns[c] | 0x20);
+    const char found = kTypes[row.values[c].index()];
+    if (found != type && !(found == '-' && may_be_null)) return false;
+  }
+  return true;
+}
+
+// What every kind of message has within its bounds.
+bool NumbersMakeSense(const Message& message) {
+  if (message.worker < 0 || message.worker >= kMaxRankWorkers) return false;
+  if (!std::isfinite(message.seconds) || message.seconds < 0) return false;
+  return message.kind != MessageKind::kReady ||
+         (message.number >= 0 && message.number <= kMaxRankWorkers);
 }
 
 }  // namespace
@@ -181,9 +211,13 @@ Result<Message> Unpack(std::string_view bytes) {
     if (table >= kResultTables) return MakeError(ErrorCode::kCorrupt, "message", "no such table");
     row.table = static_cast<ResultTable>(table);
     for (size_t v = in.Count(); v > 0; --v) row.values.push_back(in.Value());
+    if (in.ok() && !HasColumns(row)) {
+      return MakeError(ErrorCode::kCorrupt, "message", "a row has other columns than its table");
+    }
     message.rows.push_back(std::move(row));
   }
-  if (!in.ok() || !in.at_end() || kind > static_cast<uint8_t>(MessageKind::kBeat)) {
+  if (!in.ok() || !in.at_end() || kind > static_cast<uint8_t>(MessageKind::kBeat) ||
+      !NumbersMakeSense(message)) {
     return MakeError(ErrorCode::kCorrupt, "message", "it cannot be understood");
   }
   return message;

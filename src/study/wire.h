@@ -1,7 +1,9 @@
 // What coordinator and workers say to each other, as bytes: the same between threads and between
 // machines.
 //
-// Thread-safety: pure functions and plain values. Bytes that make no sense are kCorrupt.
+// Thread-safety: pure functions and plain values. Bytes that make no sense are kCorrupt: kinds that
+// there are not, rows without their table's columns, numbers of workers beyond any machine. Numbers
+// of data sets, items, experts and workers are for those to check who know how many there are.
 #pragma once
 
 #include <cstdint>
@@ -15,6 +17,9 @@
 #include "study/sqlite.h"
 
 namespace ebb {
+
+// Of one rank, at most: far above any machine, and few enough to go through.
+inline constexpr int64_t kMaxRankWorkers = 4096;
 
 // Tables that workers write; the numbers are part of no format that is kept.
 enum class ResultTable : uint8_t { kRouter, kError, kKl, kInside, kAnswer };
@@ -47,7 +52,7 @@ enum class MessageKind : uint8_t {
   kWork,
   kStop,  // number: 0 if all ranks end in good order, and may wait for each other
   // from a rank
-  kReady,   // text: host; number: workers; pid
+  kReady,   // text: host; number: workers, up to kMaxRankWorkers; pid
   kRows,    // rows of `unit`
   kDone,    // `unit` is done; seconds, number: items
   kFailed,  // text: why `unit`, or the rank, cannot go on

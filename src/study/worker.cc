@@ -111,6 +111,41 @@ ResultRow AnswerRow(int64_t cell, int64_t item, const ItemRecord& record) {
   return row;
 }
 
+// How many items (of router statistics: blocks) a unit of that kind can be of.
+int64_t ItemsOf(const StudyData& data, UnitKind kind) {
+  const auto items = static_cast<int64_t>(data.items.size());
+  if (kind == UnitKind::kKl) return data.kl_items;
+  return kind == UnitKind::kAnswers ? items : (items + kRouterBlockItems - 1) / kRouterBlockItems;
+}
+
+Status CheckUnit(const Unit& unit, const StudyInputs& inputs) {
+  const auto corrupt = [](const char* what, int64_t number) {
+    return MakeError(ErrorCode::kCorrupt, "unit", "there is no {} {}", what, number);
+  };
+  if (unit.data < 0 || unit.data >= static_cast<int64_t>(inputs.data.size())) {
+    return corrupt("data set", unit.data);
+  }
+  const int64_t items = ItemsOf(inputs.data[static_cast<size_t>(unit.data)], unit.kind);
+  for (const int64_t item : unit.items) {
+    if (item < 0 || item >= items) return corrupt("item", item);
+  }
+  if (unit.specs.size() != unit.experts.size()) {
+    return MakeError(ErrorCode::kCorrupt, "unit", "it has {} specifications, and experts of {}",
+                     unit.specs.size(), unit.experts.size());
+  }
+  for (const std::vector<ExpertKey>& keys : unit.experts) {
+    for (const ExpertKey& key : keys) {
+      const int32_t layer = key.layer.value;
+      const bool is_moe =
+          layer >= 0 && layer < inputs.config.num_layers && inputs.config.IsMoeLayer(key.layer);
+      if (!is_moe) return corrupt("layer with experts", layer);
+      const int32_t expert = key.expert.value;
+      if (expert < 0 || expert >= inputs.config.moe.num_experts) return corrupt("expert", expert);
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
 StudyWorker::StudyWorker(const StudyInputs& inputs, const WorkerOptions& options)
@@ -130,6 +165,7 @@ Result<std::unique_ptr<StudyWorker>> StudyWorker::Open(const StudyInputs& inputs
 }
 
 Status StudyWorker::Run(const Unit& unit, const RowSink& sink) {
+  EBB_TRY(CheckUnit(unit, inputs_));
   Status status;
   switch (unit.kind) {
     case UnitKind::kRouter:

@@ -40,6 +40,7 @@ class StudyWorker {
                                                                  const WorkerOptions& options);
 
   // Gives rows to `sink` as items are finished; an error of it ends the unit. Errors name the cell.
+  // A unit may come from elsewhere: one of data, items or experts that there are not is kCorrupt.
   [[nodiscard]] Status Run(const Unit& unit, const RowSink& sink);
 
  private:

@@ -152,10 +152,14 @@ uint64_t WorkerPool::reference_bytes() const { return state_->reference_bytes; }
 
 int WorkerPool::size() const { return static_cast<int>(state_->workers.size()); }
 
-void WorkerPool::Give(int worker, Unit unit) {
+Status WorkerPool::Give(int64_t worker, Unit unit) {
+  if (worker < 0 || worker >= size()) {
+    return MakeError(ErrorCode::kCorrupt, "message", "work for worker {} of {}", worker, size());
+  }
   const std::lock_guard lock(state_->mutex);
   state_->work[static_cast<size_t>(worker)].push_back(std::move(unit));
   state_->work_arrived.notify_all();
+  return {};
 }
 
 std::optional<Message> WorkerPool::Take() {

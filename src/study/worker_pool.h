@@ -33,8 +33,8 @@ class WorkerPool {
   // What each worker keeps of the unperturbed model's logits.
   uint64_t reference_bytes() const;
 
-  // Queues a kWork message for a worker.
-  void Give(int worker, Unit unit);
+  // Queues a unit for a worker. A worker that there is not is kCorrupt.
+  [[nodiscard]] Status Give(int64_t worker, Unit unit);
   // A message from a worker, its number filled in: kRows, kDone or kFailed.
   [[nodiscard]] std::optional<Message> Take();
   // Sleeps until a message is there, at most `milliseconds`.

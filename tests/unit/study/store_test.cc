@@ -284,30 +284,5 @@ TEST_F(StoreTest, WhatIsNotAskedForAnyMoreIsNotMissing) {
   EXPECT_EQ(ReadStudyStatus((*store)->database())->items, 5 * (5 + 6) + 6);
 }
 
-TEST(WireTest, MessagesSurviveAndDamagedOnesAreRefused) {
-  Message message;
-  message.kind = MessageKind::kWork;
-  message.worker = 3;
-  message.text = "t";
-  message.unit = Unit{7, UnitKind::kAnswers, 1, 2, true, {"a", "b"}, {{{{1}, {2}}}, {}}, {4, 5}};
-  message.rows = {{ResultTable::kKl, {std::monostate(), int64_t{-1}, 0.5, "x", Blob(3)}}};
-  const std::string bytes = Pack(message);
-  const auto back = Unpack(bytes);
-  ASSERT_TRUE(back.has_value()) << back.error().ToString();
-  EXPECT_EQ(Pack(*back), bytes);
-  EXPECT_EQ(back->unit->experts[0][0].expert.value, 2);
-  EXPECT_EQ(std::get<double>(back->rows[0].values[2]), 0.5);
-  for (size_t size = 0; size < bytes.size(); ++size) {
-    EXPECT_FALSE(Unpack(std::string_view(bytes).substr(0, size)).has_value()) << size;
-  }
-  EXPECT_FALSE(Unpack(bytes + "x").has_value());
-  // Any byte may be another: no crash, no huge allocation.
-  for (size_t i = 0; i < bytes.size(); ++i) {
-    std::string damaged = bytes;
-    damaged[i] = static_cast<char>(0xff);
-    static_cast<void>(Unpack(damaged));
-  }
-}
-
 }  // namespace
 }  // namespace ebb
