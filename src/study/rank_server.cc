@@ -107,7 +107,8 @@ class Server {
   }
 
   Status Watch() {
-    const bool silent = SecondsSince(heard_) > 2 * options_.silence_seconds && has_worked_;
+    const double patience = options_.silence_seconds * (has_worked_ ? 2 : kStartPatience);
+    const bool silent = SecondsSince(heard_) > patience;
     const auto gone = transport_.Gone();
     if (silent || ProcessIsGone(coordinator_pid_) ||
         std::find(gone.begin(), gone.end(), 0) != gone.end()) {

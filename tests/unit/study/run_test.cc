@@ -260,6 +260,17 @@ TEST_F(StudyRunTest, ARankWhoseCoordinatorDiesSaysSoAndEnds) {
   EXPECT_THAT(served.error().ToString(), HasSubstr("rank 0: it is gone"));
 }
 
+// Its machine may have gone down while it read its model: no connection says so.
+TEST_F(StudyRunTest, ARankDoesNotWaitForEverForACoordinatorThatIsSilent) {
+  const StudyInputs inputs = Inputs("silent from the start");
+  auto transports = ConnectRanks(2);  // rank 0 stays connected, and says nothing
+  StudyRunOptions options = OneThread();
+  options.silence_seconds = 0.01;
+  const auto served = ServeStudy(inputs, *transports[1], options);
+  ASSERT_FALSE(served.has_value());
+  EXPECT_THAT(served.error().ToString(), HasSubstr("rank 0: it is gone"));
+}
+
 TEST_F(StudyRunTest, AFailedRankIsNamedAndNothingIsLost) {
   const StudyInputs inputs = Inputs("failed");
   auto transports = ConnectRanks(2);
