@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "cli/command.h"
+#include "eval/accuracy.h"
 
 namespace ebb {
 namespace {
@@ -83,6 +84,7 @@ Result<TaskInputs> ReadTaskInputs(const std::string& model, Task task, const Tas
   EBB_TRY_ASSIGN(inputs.data, DataPath(model, task, options));
   const AnswerFormat format = *AnswerFormatFromName(options.format);
   EBB_TRY_ASSIGN(inputs.items, ReadTaskItems(inputs.data, task, format, options.limit));
+  if (!IsLikelihoodTask(task)) EBB_TRY(CheckGold(inputs.items));
   EBB_TRY_ASSIGN(PromptTemplate texts, ReadTemplate(options, &inputs));
   EBB_TRY_ASSIGN(std::vector<TaskItem> shots, ReadShots(options, format, &inputs));
   EBB_TRY_ASSIGN(inputs.files, OpenModelFiles(model));

@@ -34,12 +34,17 @@ ItemRecord MakeRecord(const Engine& engine, const TaskItem& item, const ItemToke
   return record;
 }
 
+Result<GoldAnswer> GoldOf(const TaskItem& item) {
+  auto gold = GoldAnswer::FromText(item.gold);
+  if (!gold) gold.error().where = item.gold_where;
+  return gold;
+}
+
 Result<std::vector<GoldAnswer>> ReadGold(std::span<const TaskItem> items) {
   std::vector<GoldAnswer> gold;
   for (const TaskItem& item : items) {
-    auto answer = GoldAnswer::FromText(item.gold);
-    if (!answer) return tl::unexpected(Error(answer.error()).In("item " + item.id));
-    gold.push_back(std::move(*answer));
+    EBB_TRY_ASSIGN(GoldAnswer answer, GoldOf(item));
+    gold.push_back(std::move(answer));
   }
   return gold;
 }
@@ -108,6 +113,14 @@ bool IsLooping(std::span<const int32_t> tokens) {
     if (repeats) return true;
   }
   return false;
+}
+
+Status CheckGold(std::span<const TaskItem> items) {
+  for (const TaskItem& item : items) {
+    const auto gold = GoldOf(item);
+    if (!gold) return tl::unexpected(gold.error());
+  }
+  return {};
 }
 
 Result<EngineLimits> AccuracyLimits(const ModelConfig& config, std::span<const TaskItem> items,

@@ -68,6 +68,10 @@ struct AccuracyResult {
 // are at least 32 tokens long.
 [[nodiscard]] bool IsLooping(std::span<const int32_t> tokens);
 
+// Whether all items have an answer that outputs can be graded against. One that has not is named by
+// file, line and field.
+[[nodiscard]] Status CheckGold(std::span<const TaskItem> items);
+
 // What an engine must be opened with. A prompt that leaves no room for a token is an error that
 // names the item.
 [[nodiscard]] Result<EngineLimits> AccuracyLimits(const ModelConfig& config,

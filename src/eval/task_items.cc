@@ -97,6 +97,7 @@ Result<TaskItem> ReadRow(std::string_view line, const std::string& where, Task t
     return MakeError(ErrorCode::kInvalidArgument, where + ": text", "it is empty");
   }
   EBB_TRY(ReadProblem(source, where, &item));
+  item.gold_where = fmt::format("{}: {}", where, row.contains("answer") ? "answer" : "solution");
   if (item.question.empty()) {
     return MakeError(ErrorCode::kInvalidArgument, where, "the question is empty");
   }

@@ -23,11 +23,12 @@ enum class Task { kKl, kPerplexity, kGsm8k, kMath, kArith };
 }
 
 struct TaskItem {
-  std::string id;        // the row's "id", else its line number
-  std::string text;      // a text without a question; then all below is empty
-  std::string question;  // what the model is asked
-  std::string solution;  // the reference solution, as a model would write it; may be empty
-  std::string gold;      // the answer, or a solution that holds it
+  std::string id;          // the row's "id", else its line number
+  std::string text;        // a text without a question; then all below is empty
+  std::string question;    // what the model is asked
+  std::string solution;    // the reference solution, as a model would write it; may be empty
+  std::string gold;        // the answer, or a solution that holds it
+  std::string gold_where;  // file, line and field that it was read from
   AnswerFormat format = AnswerFormat::kBoxed;
   bool asks_format = false;  // the question says already how the answer is wanted
 };

@@ -38,12 +38,14 @@ Status HashFile(const File& file, std::string* text) {
   return add(file.size_bytes() - kBlockBytes, kBlockBytes);
 }
 
-Result<StudyData> LoadData(const DataSetSpec& spec, const SideFiles& side_files,
+// `graded`: answers are measured, not only divergence.
+Result<StudyData> LoadData(const DataSetSpec& spec, bool graded, const SideFiles& side_files,
                            const Tokenizer& tokenizer, int64_t max_positions) {
   StudyData data;
   data.spec = spec;
   EBB_TRY_ASSIGN(const std::string text, ReadTextFile(spec.file, kMaxDataBytes));
   EBB_TRY_ASSIGN(data.items, ParseTaskItems(text, spec.file, spec.task, spec.format, spec.limit));
+  if (graded) EBB_TRY(CheckGold(data.items));
   data.rows = DataRows(text, spec.limit);
   EBB_CHECK(data.rows.size() == data.items.size());
   PromptTemplate texts;
@@ -163,9 +165,12 @@ Result<StudyInputs> LoadStudyInputs(StudyFile file) {
   inputs.config = files.source->config();
   EBB_TRY_ASSIGN(const auto tokenizer, LoadTokenizer(files.source->side_files()));
   EBB_TRY_ASSIGN(inputs.cells, ExpandCells(inputs.file, inputs.config));
-  for (const DataSetSpec& spec : inputs.file.data) {
-    EBB_TRY_ASSIGN(StudyData data, LoadData(spec, files.source->side_files(), *tokenizer,
-                                            inputs.config.max_positions));
+  for (size_t d = 0; d < inputs.file.data.size(); ++d) {
+    const bool graded =
+        std::any_of(inputs.cells.cells.begin(), inputs.cells.cells.end(),
+                    [&](const Cell& cell) { return cell.data == d && cell.accuracy; });
+    EBB_TRY_ASSIGN(StudyData data, LoadData(inputs.file.data[d], graded, files.source->side_files(),
+                                            *tokenizer, inputs.config.max_positions));
     inputs.data.push_back(std::move(data));
   }
   EBB_TRY(CheckFilters(inputs));

@@ -63,6 +63,26 @@ TEST(TaskItemsTest, NamesLineAndField) {
   EXPECT_THAT(error("\n\n"), HasSubstr("no items"));
 }
 
+// Found before any model is opened, not in the middle of a run.
+TEST(TaskItemsTest, AGoldAnswerThatIsNoneIsNamedByLineAndField) {
+  const auto error = [](std::string_view text) {
+    const auto items = Parse(text, Task::kMath);
+    EXPECT_TRUE(items.has_value()) << items.error().ToString();
+    const Status gold = CheckGold(*items);
+    return gold ? "" : gold.error().ToString();
+  };
+  EXPECT_EQ(error("{\"problem\": \"M\", \"solution\": \"It is \\\\boxed{7}.\"}\n"
+                  "{\"prompt\": \"P\", \"answer\": 5}\n"),
+            "");
+  const std::string prose = "\"First we add the apples. Then we take away the pears.\"}\n";
+  EXPECT_THAT(error("{\"prompt\": \"P\", \"answer\": 5}\n\n"
+                    "{\"prompt\": \"P\", \"answer\": " +
+                    prose),
+              HasSubstr("file:3: answer: it has several sentences"));
+  EXPECT_THAT(error("{\"problem\": \"M\", \"solution\": " + prose),
+              HasSubstr("file:1: solution: "));
+}
+
 TEST(LoopingTest, NeedsFourRepetitions) {
   std::vector<int32_t> tokens;
   for (int32_t i = 0; i < 200; ++i) tokens.push_back(i);

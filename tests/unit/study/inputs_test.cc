@@ -47,5 +47,25 @@ TEST(HashModelTest, OfTheShippedModelIsWhatItWas) {
   EXPECT_EQ(HashOfModel(ShippedModel(), &bytes), "86f9ab74aa2ec268");
 }
 
+// Where answers are graded, each row's must be one; where only divergence is measured, nobody asks.
+TEST(StudyDataTest, AGoldAnswerThatIsNoneIsFoundWhenTheFileIsRead) {
+  TempDir dir;
+  dir.Write("d.jsonl",
+            "{\"prompt\": \"1+1=\", \"solution\": \"2\", \"answer\": 2}\n"
+            "{\"prompt\": \"2+1=\", \"solution\": \"First we add one and two. Then we take it "
+            "all away.\"}\n");
+  const auto load = [&](const std::string& measure) {
+    const std::string text = fmt::format(
+        "version = 1\nmodel = \"{}\"\ndatabase = \"d.sqlite\"\n[[data]]\nname = \"d\"\ntask = "
+        "\"arith\"\nfile = \"d.jsonl\"\n[[experiment]]\nname = \"E\"\ndata = \"d\"\ncodecs = "
+        "[\"rtn4\"]\nmeasure = [\"{}\"]\n",
+        ShippedModel(), measure);
+    const auto inputs = LoadStudyInputs(ReadStudyFile(dir.Write("s.toml", text)).value());
+    return inputs ? "" : inputs.error().ToString();
+  };
+  EXPECT_THAT(load("accuracy"), ::testing::HasSubstr("d.jsonl:2: solution: "));
+  EXPECT_EQ(load("kl"), "");
+}
+
 }  // namespace
 }  // namespace ebb
