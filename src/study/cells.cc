@@ -6,28 +6,46 @@
 namespace ebb {
 namespace {
 
+// A piece of a specification, and where it stands in the file.
+struct Part {
+  std::string text;
+  std::string_view field;
+  int64_t line = 0;
+};
+using Parts = std::vector<Part>;  // of one specification
+
+std::string Joined(const Parts& parts) {
+  std::string spec;
+  for (const Part& part : parts) spec += part.text;
+  return spec;
+}
+
 // One cell as the file writes it, before seeds.
 struct Combination {
-  std::vector<std::string> specs;
-  const char* field = "codecs";    // where a mistake in it stands
+  std::vector<Parts> specs;
   std::optional<int64_t> against;  // the first codec's, at the same bound, layers and experts
 };
 
-std::vector<std::string> OrOne(const std::vector<std::string>& given, const char* otherwise) {
-  return given.empty() ? std::vector<std::string>{otherwise} : given;
+// `otherwise` is what a field means that is left out, and what need not be said.
+std::vector<WrittenText> OrOne(const std::vector<WrittenText>& given, const char* otherwise) {
+  return given.empty() ? std::vector<WrittenText>{{otherwise, 0}} : given;
 }
 
 std::vector<Combination> Combinations(const ExperimentSpec& experiment) {
   std::vector<Combination> all;
-  for (const std::string& codec : experiment.codecs) {
-    for (const std::string& bound : OrOne(experiment.bounds, "")) {
-      for (const std::string& layers : OrOne(experiment.layers, "all")) {
-        for (const std::string& experts : OrOne(experiment.experts, "all")) {
-          std::string spec = codec;
-          if (!bound.empty()) spec += "," + bound;
-          if (layers != "all") spec += ",layers=" + layers;
-          if (experts != "all") spec += ",experts=" + experts;
-          all.push_back({{spec}, "codecs", std::nullopt});
+  for (const WrittenText& codec : experiment.codecs) {
+    for (const WrittenText& bound : OrOne(experiment.bounds, "")) {
+      for (const WrittenText& layers : OrOne(experiment.layers, "all")) {
+        for (const WrittenText& experts : OrOne(experiment.experts, "all")) {
+          Parts spec = {{codec.text, "codecs", codec.line}};
+          if (!bound.text.empty()) spec.push_back({"," + bound.text, "bounds", bound.line});
+          if (layers.text != "all") {
+            spec.push_back({",layers=" + layers.text, "layers", layers.line});
+          }
+          if (experts.text != "all") {
+            spec.push_back({",experts=" + experts.text, "experts", experts.line});
+          }
+          all.push_back({{std::move(spec)}, std::nullopt});
         }
       }
     }
@@ -38,11 +56,42 @@ std::vector<Combination> Combinations(const ExperimentSpec& experiment) {
     all[i].against = static_cast<int64_t>(i % of_a_codec);
   }
   const auto first = static_cast<int64_t>(all.size());
-  for (const std::vector<std::string>& specs : experiment.inject) {
+  for (const std::vector<WrittenText>& specs : experiment.inject) {
     const bool is_first = static_cast<int64_t>(all.size()) == first;
-    all.push_back({specs, "inject", is_first ? std::nullopt : std::optional<int64_t>(first)});
+    Combination& cell = all.emplace_back();
+    for (const auto& [text, line] : specs) cell.specs.push_back({{text, "inject", line}});
+    if (!is_first) cell.against = first;
   }
   return all;
+}
+
+Status Check(const std::string& spec, const ModelConfig& config) {
+  const auto parsed = ParseInjection(spec);
+  if (!parsed) return tl::unexpected(parsed.error());
+  return CheckInjection(*parsed, config);
+}
+
+// The part of a mistaken specification that the mistake is in: the first with which it is one. A
+// codec and its bound are understood together; a bound that is none is told from a codec that is
+// none by giving the codec another.
+const Part& PartAtFault(const Parts& parts, const ModelConfig& config) {
+  const bool parses = ParseInjection(Joined(parts)).has_value();
+  const auto fails = [&](const std::string& text) {
+    return parses ? !Check(text, config) : !ParseInjection(text);
+  };
+  const std::string& codec = parts[0].text;
+  const size_t head = parts.size() > 1 && parts[1].field == "bounds" ? 2 : 1;
+  std::string text =
+      Joined(Parts(parts.begin(), parts.begin() + static_cast<std::ptrdiff_t>(head)));
+  if (fails(text)) {
+    const bool knows_codec = ParseInjection(codec) || ParseInjection(codec + ",rel:1");
+    return parts[head == 2 && knows_codec ? 1 : 0];
+  }
+  for (size_t p = head; p < parts.size(); ++p) {
+    text += parts[p].text;
+    if (fails(text)) return parts[p];
+  }
+  return parts[0];
 }
 
 // What stands behind "key=" in a specification, up to the next key.
@@ -117,8 +166,7 @@ class Expander {
     const bool random = std::any_of(plain.begin(), plain.end(), DrawsRandomNumbers);
     if (experiment.compare == Contrast::kSeeds && !random) {
       return MakeError(ErrorCode::kInvalidArgument,
-                       fmt::format("{}, line {}, experiment \"{}\", {}", study_.path,
-                                   experiment.line, experiment.name, combination.field),
+                       PlaceOf(experiment, combination.specs.front().front()),
                        "{} draws no random numbers: compare = \"seeds\" has nothing to compare",
                        plain.front().text);
     }
@@ -147,21 +195,25 @@ class Expander {
                                            const Combination& combination,
                                            std::optional<uint64_t> seed) const {
     std::vector<InjectionSpec> specs;
-    for (const std::string& text : combination.specs) {
+    for (const Parts& parts : combination.specs) {
+      const std::string text = Joined(parts);
       auto spec = ParseInjection(text);
       if (spec && seed && DrawsRandomNumbers(*spec) && text.find(",seed=") == std::string::npos) {
         spec = ParseInjection(fmt::format("{},seed={}", text, *seed));
       }
       const Status fits = spec ? CheckInjection(*spec, config_) : Status();
       if (!spec || !fits) {
-        return tl::unexpected(
-            Error(spec ? fits.error() : spec.error())
-                .In(fmt::format("{}, line {}, experiment \"{}\", {}", study_.path, experiment.line,
-                                experiment.name, combination.field)));
+        return tl::unexpected(Error(spec ? fits.error() : spec.error())
+                                  .In(PlaceOf(experiment, PartAtFault(parts, config_))));
       }
       specs.push_back(std::move(*spec));
     }
     return specs;
+  }
+
+  std::string PlaceOf(const ExperimentSpec& experiment, const Part& part) const {
+    return fmt::format("{}, line {}, experiment \"{}\", {}", study_.path, part.line,
+                       experiment.name, part.field);
   }
 
   size_t Add(Cell cell) {

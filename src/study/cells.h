@@ -51,8 +51,8 @@ struct StudyCells {
 // Whether another seed makes another cell of it.
 [[nodiscard]] bool DrawsRandomNumbers(const InjectionSpec& spec);
 
-// A specification that is mistaken, or that does not fit the model, is named by the experiment's
-// line and field.
+// A specification that is mistaken, or that does not fit the model, is named by the line and the
+// field of the part at fault.
 [[nodiscard]] Result<StudyCells> ExpandCells(const StudyFile& study, const ModelConfig& config);
 
 }  // namespace ebb

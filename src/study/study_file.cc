@@ -93,7 +93,7 @@ Status ReadMeasures(TomlTable& table, ExperimentSpec* experiment) {
   EBB_TRY_ASSIGN(const auto measures, table.Texts("measure"));
   if (measures.empty()) return {};
   experiment->kl = false;
-  for (const std::string& measure : measures) {
+  for (const auto& [measure, line] : measures) {
     if (measure == "kl") {
       experiment->kl = true;
     } else if (measure == "inside") {

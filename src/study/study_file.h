@@ -51,6 +51,12 @@ struct ItemFilter {
   [[nodiscard]] bool Accepts(std::string_view json_row) const;
 };
 
+// A text of the study file.
+struct WrittenText {
+  std::string text;
+  int64_t line = 0;
+};
+
 struct ExperimentSpec {
   std::string name;
   std::string about;
@@ -58,12 +64,12 @@ struct ExperimentSpec {
   bool kl = true;
   bool inside = false;
   bool accuracy = false;
-  std::vector<std::string> codecs;
-  std::vector<std::string> bounds;
-  std::vector<std::string> layers;   // empty: all
-  std::vector<std::string> experts;  // empty: all
+  std::vector<WrittenText> codecs;
+  std::vector<WrittenText> bounds;
+  std::vector<WrittenText> layers;   // empty: all
+  std::vector<WrittenText> experts;  // empty: all
   std::vector<uint64_t> seeds = {0};
-  std::vector<std::vector<std::string>> inject;
+  std::vector<std::vector<WrittenText>> inject;
   std::optional<ItemFilter> where;
   Contrast compare = Contrast::kBaseline;
   int64_t line = 0;  // in the study file

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "study/study_file.h"
 
 namespace ebb {
 
@@ -79,14 +80,14 @@ class TomlTable {
     return *value;
   }
 
-  Result<std::vector<std::string>> Texts(const char* field) {
+  Result<std::vector<WrittenText>> Texts(const char* field) {
     const toml::node* node = Take(field);
-    if (node == nullptr) return std::vector<std::string>();
+    if (node == nullptr) return std::vector<WrittenText>();
     return TextsOf(*node, field);
   }
 
-  Result<std::vector<std::vector<std::string>>> TextLists(const char* field) {
-    std::vector<std::vector<std::string>> lists;
+  Result<std::vector<std::vector<WrittenText>>> TextLists(const char* field) {
+    std::vector<std::vector<WrittenText>> lists;
     const toml::node* node = Take(field);
     if (node == nullptr) return lists;
     if (!node->is_array()) return Mistake(node, field, "it must be a list of lists of texts");
@@ -148,13 +149,13 @@ class TomlTable {
     return table_.get(field);
   }
 
-  Result<std::vector<std::string>> TextsOf(const toml::node& node, const char* field) const {
-    std::vector<std::string> texts;
+  Result<std::vector<WrittenText>> TextsOf(const toml::node& node, const char* field) const {
+    std::vector<WrittenText> texts;
     if (!node.is_array()) return Mistake(&node, field, "it must be a list of texts");
     for (const toml::node& element : *node.as_array()) {
       const auto value = element.value_exact<std::string>();
       if (!value) return Mistake(&element, field, "it must be a list of texts");
-      texts.push_back(*value);
+      texts.push_back({*value, element.source().begin.line});
     }
     return texts;
   }

@@ -141,18 +141,38 @@ TEST(CellsTest, EveryCombinationOnceAndSeedsOnlyWhereTheyMatter) {
   EXPECT_FALSE(cells->experiments[0][0].against.has_value());
 }
 
-TEST(CellsTest, WhatDoesNotFitTheModelIsNamed) {
-  for (const auto& [lines, problem] : std::vector<std::pair<std::string, std::string>>{
-           {"codecs = [\"nose\"]\nbounds = [\"rel:1\"]\n", "\"nose\" is no codec"},
-           {"codecs = [\"noise:normal\"]\n", "needs a bound"},
-           {"codecs = [\"rtn4\"]\nlayers = [\"0\"]\n", "layer 0 has no routed experts"},
-           {"inject = [[\"rtn4,experts=9\"]]\n", "no expert 9"}}) {
+TEST(CellsTest, WhatDoesNotFitTheModelIsNamedByLineAndField) {
+  const std::string grid = "codecs = [\n  \"rtn4\",\n  \"ebb:fast\",\n]\n";  // lines 11 to 14
+  struct Case {
+    std::string lines, place, problem;
+  };
+  const std::vector<Case> cases = {
+      {"codecs = [\"nose\"]\nbounds = [\"rel:1\"]\n", "11, codecs", "\"nose\" is no codec"},
+      {"codecs = [\"nose\"]\nbounds = [\"one\"]\n", "11, codecs", "\"nose\" is no codec"},
+      {"codecs = [\"noise:normal\"]\n", "11, codecs", "needs a bound"},
+      {grid, "13, codecs", "needs a bound"},
+      {grid + "bounds = [\"rel:1\", \n\"rel:x\"]\n", "16, bounds", "rel:x"},
+      {"codecs = [\"randomise\"]\nbounds = [\"rel:1\"]\n", "12, bounds", "takes no bound"},
+      {grid + "bounds = [\"rel:1\"]\nlayers = [\"1\",\n\"99\"]\n", "17, layers", "layer 99"},
+      {"codecs = [\"rtn4\"]\nlayers = [\"0\"]\n", "12, layers", "layer 0 has no routed experts"},
+      {"layers = [\"1-\"]\nexperts = [\"some\"]\ncodecs = [\"rtn4\"]\n", "11, layers", "=1-"},
+      {"codecs = [\"rtn4\"]\nlayers = [\"9\"]\nexperts = [\"some\"]\n", "13, experts", "=some"},
+      {"codecs = [\"rtn4\"]\nlayers = [\"1\"]\nexperts = [\"8\"]\n", "13, experts", "expert 8"},
+      {"codecs = [\"rtn4\"]\nexperts = [\"all\", \"top9\"]\n", "12, experts", "9 experts"},
+      {"inject = [[\"rtn4,experts=9\"]]\n", "11, inject", "no expert 9"},
+      {"inject = [[\"rtn4\"],\n[\"rtn4\",\n\"rtn5\"]]\n", "13, inject", "rtn5"},
+  };
+  for (const auto& [lines, place, problem] : cases) {
+    SCOPED_TRACE(lines);
     const auto study = ParseStudyFile(WithExperiment(lines), "s.toml");
     ASSERT_TRUE(study.has_value()) << study.error().ToString();
     const auto cells = ExpandCells(*study, SmallModel());
-    ASSERT_FALSE(cells.has_value()) << lines;
-    EXPECT_THAT(cells.error().ToString(), HasSubstr("s.toml, line 8, experiment \"E\""));
-    EXPECT_THAT(cells.error().ToString(), HasSubstr(problem));
+    ASSERT_FALSE(cells.has_value());
+    const std::string error = cells.error().ToString();
+    const size_t comma = place.find(", ");
+    EXPECT_THAT(error, HasSubstr("s.toml, line " + place.substr(0, comma) + ", experiment \"E\"" +
+                                 place.substr(comma) + ": "));
+    EXPECT_THAT(error, HasSubstr(problem));
   }
 }
 
