@@ -16,26 +16,6 @@ size_t ArgMax(std::span<const float> logits) {
   return static_cast<size_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
 }
 
-// What one scored token gives.
-struct TokenScore {
-  double kl = 0;
-  double nll = 0;
-  bool agrees = true;
-  bool finite = true;
-};
-
-// `p` (the reference's logits) is empty for perplexity.
-TokenScore Score(std::span<const float> p, std::span<const float> q, int32_t target) {
-  TokenScore score;
-  score.nll = LogSumExp(q) - double{q[static_cast<size_t>(target)]};
-  score.finite = std::isfinite(score.nll);
-  if (p.empty()) return score;
-  score.kl = KlDivergence(p, q);
-  score.finite = score.finite && std::isfinite(score.kl);
-  score.agrees = ArgMax(p) == ArgMax(q);
-  return score;
-}
-
 // The text of each row of a pass.
 std::vector<size_t> OriginsOf(const TextPass& pass) {
   std::vector<size_t> origins;
@@ -60,12 +40,12 @@ Status AddPass(const TextPass& pass, std::span<const ScoredText> texts, std::spa
   std::vector<TokenScore> scores(rows);
   pool.ParallelFor(rows, 1, [&](size_t begin, size_t end) {
     for (size_t r = begin; r < end; ++r) {
-      scores[r] = Score(p.empty() ? p : p.subspan(r * vocab, vocab), q.subspan(r * vocab, vocab),
-                        targets[r]);
+      scores[r] = ScoreToken(p.empty() ? p : p.subspan(r * vocab, vocab),
+                             q.subspan(r * vocab, vocab), targets[r]);
     }
   });
   for (size_t r = 0; r < rows; ++r) {
-    if (!scores[r].finite) {
+    if (!std::isfinite(scores[r].nll) || !std::isfinite(scores[r].kl)) {
       return MakeError(ErrorCode::kCorrupt, texts[origins[r]].id,
                        "the model's logits are not finite numbers");
     }
@@ -236,6 +216,15 @@ double KlDivergence(std::span<const float> p_logits, std::span<const float> q_lo
     divergence += term < 0 ? 0 : term;  // rounding; NaN goes on
   }
   return divergence;
+}
+
+TokenScore ScoreToken(std::span<const float> p, std::span<const float> q, int32_t token) {
+  TokenScore score;
+  score.nll = LogSumExp(q) - double{q[static_cast<size_t>(token)]};
+  if (p.empty()) return score;
+  score.kl = KlDivergence(p, q);
+  score.agrees = ArgMax(p) == ArgMax(q);
+  return score;
 }
 
 Status CountSelections(Engine& engine, std::span<const ScoredText> texts, int64_t batch,

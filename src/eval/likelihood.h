@@ -30,6 +30,17 @@ namespace ebb {
 // Infinite where Q excludes (a logit of -inf) what P does not; NaN for NaN logits.
 [[nodiscard]] double KlDivergence(std::span<const float> p_logits, std::span<const float> q_logits);
 
+// What one scored token gives.
+struct TokenScore {
+  double kl = 0;       // in nats; 0 without a reference
+  double nll = 0;      // of -ln p(token), by the model
+  bool agrees = true;  // the most likely token is the reference's (ties: the lower id)
+};
+
+// By the reference's logits `p` (empty: none) and the model's `q`.
+[[nodiscard]] TokenScore ScoreToken(std::span<const float> p, std::span<const float> q,
+                                    int32_t token);
+
 // Runs all tokens of the texts through the model, for an observer that counts selections.
 [[nodiscard]] Status CountSelections(Engine& engine, std::span<const ScoredText> texts,
                                      int64_t batch, SelectionCounter* counter,

@@ -2,14 +2,8 @@
 
 #include <algorithm>
 
-#include "eval/likelihood.h"
-
 namespace ebb {
 namespace {
-
-size_t ArgMax(std::span<const float> logits) {
-  return static_cast<size_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
-}
 
 std::vector<ExpertKey> ChangedExperts(const InjectedExperts& cell) {
   std::vector<ExpertKey> keys;
@@ -17,18 +11,16 @@ std::vector<ExpertKey> ChangedExperts(const InjectedExperts& cell) {
   return keys;
 }
 
-void AddToken(std::span<const float> p, std::span<const float> q, int32_t target,
-              ItemDivergence* item) {
-  const double kl = KlDivergence(p, q);
-  ++item->tokens;
-  item->sum_kl += kl;
-  if (!(kl <= item->max_kl)) item->max_kl = kl;  // NaN, too
-  item->agreements += ArgMax(p) == ArgMax(q) ? 1 : 0;
-  item->sum_nll += LogSumExp(q) - double{q[static_cast<size_t>(target)]};
-  item->token_kl.push_back(static_cast<float>(kl));
-}
-
 }  // namespace
+
+void ItemDivergence::Add(const TokenScore& score) {
+  ++tokens;
+  sum_kl += score.kl;
+  if (!(score.kl <= max_kl)) max_kl = score.kl;  // NaN, too
+  agreements += score.agrees ? 1 : 0;
+  sum_nll += score.nll;
+  token_kl.push_back(static_cast<float>(score.kl));
+}
 
 // Items that are read at once.
 struct KlMeter::Group {
@@ -149,8 +141,8 @@ Status KlMeter::RunGroup(Group* group, bool reads_reference, const InjectedExper
         float* kept = ReferenceRow(*group, piece.text, t);
         if (reads_reference && kept != nullptr) std::copy_n(p_.data() + row, vocab, kept);
         const float* p = reads_reference ? p_.data() + row : kept;
-        AddToken({p, vocab}, std::span(q_).subspan(row, vocab), tokens[t + 1],
-                 &group->found[piece.text]);
+        group->found[piece.text].Add(
+            ScoreToken({p, vocab}, std::span(q_).subspan(row, vocab), tokens[t + 1]));
         origins.push_back(piece.text);
       }
     }

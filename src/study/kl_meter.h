@@ -18,6 +18,7 @@
 #include "engine/engine.h"
 #include "eval/injection.h"
 #include "eval/inside.h"
+#include "eval/likelihood.h"
 #include "study/inputs.h"
 
 namespace ebb {
@@ -32,6 +33,8 @@ struct ItemDivergence {
   double sum_nll = 0;
   std::vector<float> token_kl;
   std::optional<InsideItem> inside;
+
+  void Add(const TokenScore& score);
 };
 
 class KlMeter {
