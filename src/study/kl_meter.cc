@@ -1,6 +1,7 @@
 #include "study/kl_meter.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace ebb {
 namespace {
@@ -16,7 +17,7 @@ std::vector<ExpertKey> ChangedExperts(const InjectedExperts& cell) {
 void ItemDivergence::Add(const TokenScore& score) {
   ++tokens;
   sum_kl += score.kl;
-  if (!(score.kl <= max_kl)) max_kl = score.kl;  // NaN, too
+  if (std::isnan(score.kl) || score.kl > max_kl) max_kl = score.kl;  // once NaN, always NaN
   agreements += score.agrees ? 1 : 0;
   sum_nll += score.nll;
   token_kl.push_back(static_cast<float>(score.kl));

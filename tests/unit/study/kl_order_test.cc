@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 #include "study/kl_meter.h"
 #include "study/scheduler.h"
@@ -168,6 +170,26 @@ TEST_F(KlBudgetTest, ABudgetIsKeptAndDoesNotShow) {
       EXPECT_EQ(cut[i].token_kl, whole[i].token_kl);
     }
   }
+}
+
+// A maximum that is no number says that there was one token whose divergence is none.
+TEST(ItemDivergenceTest, TheMaximumKeepsItsNaN) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const std::vector<float> p = {0, 1};
+  const std::vector<float> q = {1, 0};
+  const std::vector<float> broken = {nan, 0};
+  ItemDivergence item;
+  item.Add(ScoreToken(p, q, 0));
+  EXPECT_GT(item.max_kl, 0);
+  const double before = item.max_kl;
+  item.Add(ScoreToken(p, p, 0));
+  EXPECT_EQ(item.max_kl, before);
+  item.Add(ScoreToken(p, broken, 0));
+  EXPECT_TRUE(std::isnan(item.max_kl));
+  item.Add(ScoreToken(p, q, 0));
+  EXPECT_TRUE(std::isnan(item.max_kl)) << "a later token took it away";
+  EXPECT_TRUE(std::isnan(item.sum_kl));
+  EXPECT_EQ(item.tokens, 4);
 }
 
 }  // namespace
