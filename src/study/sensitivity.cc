@@ -65,8 +65,13 @@ Result<Groups> MakeGroups(std::span<const DivergencePoint> points, const ModelCo
   return groups;
 }
 
+struct Exponent {
+  double value = 2;
+  bool fitted = false;  // it took a degree of freedom: not where a limit or nothing decided
+};
+
 // Least squares within groups; 2 where no group was measured at two bounds.
-double FitExponent(const Groups& groups) {
+Exponent FitExponent(const Groups& groups) {
   double above = 0;
   double below = 0;
   for (const auto& [target, points] : groups) {
@@ -77,18 +82,22 @@ double FitExponent(const Groups& groups) {
       below += (point.x - x_mean) * (point.x - x_mean);
     }
   }
-  return below > 0 ? std::clamp(above / below, kLeastExponent, kGreatestExponent) : 2;
+  if (!(below > 0)) return {};
+  const double slope = above / below;
+  const double kept = std::clamp(slope, kLeastExponent, kGreatestExponent);
+  return {kept, kept == slope};
 }
 
-// s^2: of what the law leaves unexplained within groups.
-double ResidualVariance(const Groups& groups, double exponent) {
+// s^2: of what the law leaves unexplained within groups. A line through two points leaves nothing
+// whatever their noise is, so that the fitted exponent takes a degree of freedom, too.
+double ResidualVariance(const Groups& groups, const Exponent& exponent) {
   double squares = 0;
-  double freedom = 0;
+  double freedom = exponent.fitted ? -1 : 0;
   for (const auto& [target, points] : groups) {
     const double x_mean = MeanOf(points, &LogPoint::x);
     const double y_mean = MeanOf(points, &LogPoint::y);
     for (const LogPoint& point : points) {
-      squares += std::pow(point.y - y_mean - exponent * (point.x - x_mean), 2);
+      squares += std::pow(point.y - y_mean - exponent.value * (point.x - x_mean), 2);
     }
     freedom += static_cast<double>(points.size() - 1);
   }
@@ -138,8 +147,9 @@ Result<DivergenceFit> FitDivergence(std::span<const DivergencePoint> points,
                                     const ModelConfig& config) {
   EBB_TRY_ASSIGN(const Groups groups, MakeGroups(points, config));
   DivergenceFit fit;
-  fit.exponent = FitExponent(groups);
-  const double residual_variance = ResidualVariance(groups, fit.exponent);
+  const Exponent exponent = FitExponent(groups);
+  fit.exponent = exponent.value;
+  const double residual_variance = ResidualVariance(groups, exponent);
   fit.residual = std::sqrt(residual_variance);
   fit.least_rate = std::numeric_limits<double>::infinity();
   std::map<PlanTarget, RawFit> raw;

@@ -55,6 +55,30 @@ TEST(SensitivityTest, OneBoundMeansTheSquareAndUnknownNoise) {
   EXPECT_GT(fit.targets[1].coefficient, fit.targets[1].raw);
 }
 
+// The exponent goes through both points of the one group that has two: that says nothing of noise.
+TEST(SensitivityTest, TheFittedExponentTakesADegreeOfFreedom) {
+  const auto fit = [](double exponent, double noise) {
+    std::vector<DivergencePoint> points;
+    for (int32_t e = 0; e < 4; ++e) points.push_back(ExpertPoint(1, e, 1, std::exp(e)));
+    points.push_back(ExpertPoint(1, 0, 0.5, std::pow(0.5, exponent)));
+    if (noise != 0) points.push_back(ExpertPoint(1, 1, 0.5, std::exp(1 + noise) * 0.25));
+    return FitDivergence(points, Config(2, 4)).value();
+  };
+  const DivergenceFit one = fit(1.7, 0);
+  EXPECT_NEAR(one.exponent, 1.7, 1e-12);
+  EXPECT_NEAR(one.residual, std::log(2.0), 1e-12) << "unknown, not none";
+  EXPECT_LT(one.targets[3].coefficient, one.targets[3].raw);
+  // A limit decides: what is left is noise, with one degree of freedom.
+  const DivergenceFit clamped = fit(6, 0);
+  EXPECT_EQ(clamped.exponent, 4);
+  EXPECT_NEAR(clamped.residual, 2 * std::log(2.0) / std::sqrt(2.0), 1e-12);
+  // Two slopes, 2 and 2 - d, and their mean: half of d ln 2 at both ends of both.
+  const double noise = 0.3;
+  const DivergenceFit two = fit(2, noise);
+  EXPECT_NEAR(two.exponent, 2 - noise / std::log(2.0) / 2, 1e-12);
+  EXPECT_NEAR(two.residual, noise / 2, 1e-12) << "four points, two means, one exponent";
+}
+
 TEST(SensitivityTest, ExpertsGoBeforeTheirLayerAndFillItUp) {
   const std::vector<DivergencePoint> points = {Point(1, 1, 0.3),
                                                Point(2, 1, 0.7),
