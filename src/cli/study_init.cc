@@ -81,6 +81,9 @@ Result<int> Init(const InitOptions& options) {
   if (!task || IsLikelihoodTask(*task)) {
     return UsageError("--task", "it must be gsm8k, math or arith");
   }
+  if (*task == Task::kMath && !options.math.empty()) {
+    return UsageError("--math", "the task is math already: give its problems with --data alone");
+  }
   EBB_TRY(CheckFiles(options));
   PresetOptions preset;
   preset.task = *task;

@@ -139,6 +139,9 @@ TEST_F(StudyCommandsTest, InitNamesWhatIsMissing) {
                 {"none.jsonl", "--data"});
   ExpectFailure("study init --math none.jsonl --model " + std::string(kArith) + out, 1,
                 {"none.jsonl", "--math"});
+  ExpectFailure("study init --task math --data " + std::string(kArith) + "/heldout.jsonl --math " +
+                    kArith + "/heldout.jsonl --model " + kArith + out,
+                2, {"--math", "--data"});
   EXPECT_TRUE(Listing().empty()) << "nothing is left of what failed";
   dir_.Write("old.sqlite", "");
   ExpectFailure("study init --model " + std::string(kArith) + " -o " + dir_.Path("old.toml"), 1,
