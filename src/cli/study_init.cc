@@ -106,6 +106,7 @@ Result<int> Init(const InitOptions& options) {
   EBB_TRY(out.Commit());
   fmt::print("{}: {} experiments, {} cells\n", preset.study_path, inputs.file.experiments.size(),
              inputs.cells.cells.size());
+  fmt::print("next: ebb study run {}\n", preset.study_path);
   return kExitDone;
 }
 

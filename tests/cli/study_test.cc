@@ -128,6 +128,15 @@ TEST_F(StudyCommandsTest, APlanFromTheDatabaseAloneFindsTheModel) {
   ExpectFailure(arguments + dir_.Path("q.json"), 1, {"/m: ", "is not there", "--model"});
 }
 
+TEST_F(StudyCommandsTest, InitSaysWhatToDoNext) {
+  const std::string study = dir_.Path("new/study.toml");
+  const ProcessResult result =
+      Ebb("study init --model " + std::string(kArith) + " -o " + dir_.Path("new"));
+  EXPECT_EQ(result.exit_code, 0) << result.output;
+  EXPECT_TRUE(result.output.ends_with("cells\nnext: ebb study run " + study + "\n"))
+      << result.output;
+}
+
 TEST_F(StudyCommandsTest, InitNamesWhatIsMissing) {
   const std::string out = " -o " + dir_.Path("new/s.toml");
   ExpectFailure("study init --model nowhere" + out, 1, {"nowhere", "no such model", "checkpoint"});
