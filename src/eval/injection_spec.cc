@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <utility>
 
 #include "peers/codecs.h"
 
@@ -10,7 +11,9 @@ namespace {
 
 constexpr std::string_view kRandomise = "randomise";
 constexpr std::string_view kDither = "+dither";
-constexpr int32_t kMaxId = 1 << 20;  // far above any model, and few enough to list
+constexpr int32_t kMaxId = 1 << 20;   // far above any model
+constexpr int64_t kMaxIds = 1 << 20;  // of a list, with those that are there twice
+constexpr size_t kMaxQuoted = 200;
 
 std::vector<std::string_view> SplitAtCommas(std::string_view text) {
   std::vector<std::string_view> fields;
@@ -31,18 +34,21 @@ std::optional<Integer> ParseInteger(std::string_view text) {
 }
 
 tl::unexpected<Error> Mistake(std::string_view spec, const std::string& problem) {
-  return MakeError(ErrorCode::kInvalidArgument, "", "\"{}\": {}", spec, problem);
+  const bool is_long = spec.size() > kMaxQuoted;
+  return MakeError(ErrorCode::kInvalidArgument, "", "\"{}{}\": {}", spec.substr(0, kMaxQuoted),
+                   is_long ? ".." : "", problem);
 }
 
-// "7" or "9-18"; false if it is neither.
-bool AddIds(std::string_view text, std::vector<int32_t>* ids) {
+// First and last of "7" or "9-18"; nothing if it is neither.
+std::optional<std::pair<int32_t, int32_t>> ParseRange(std::string_view text) {
   const size_t dash = text.find('-');
   const auto first = ParseInteger<int32_t>(text.substr(0, dash));
   const auto last =
       dash == std::string_view::npos ? first : ParseInteger<int32_t>(text.substr(dash + 1));
-  if (!first || !last || *first < 0 || *last < *first || *last > kMaxId) return false;
-  for (int32_t id = *first; id <= *last; ++id) ids->push_back(id);
-  return true;
+  if (!first || !last || *first < 0 || *last < *first || *last > kMaxId) {
+    return std::nullopt;
+  }
+  return std::make_pair(*first, *last);
 }
 
 void SortOnce(std::vector<int32_t>* ids) {
@@ -119,26 +125,32 @@ class Parser {
     return Mistake(text_, fmt::format("\"{}\" is no key; there are: layers, experts, seed", key));
   }
 
-  // A list of ids goes on behind commas: experts=0,3,5-7. "" if all of it is understood, else the
-  // part at fault.
-  std::string_view ReadIds(std::string_view first, std::vector<int32_t>* ids) {
-    if (!AddIds(first, ids)) return first.empty() ? "nothing" : first;
-    while (next_ < fields_.size() && fields_[next_].find('=') == std::string_view::npos) {
-      if (!AddIds(fields_[next_], ids)) {
-        return fields_[next_].empty() ? "nothing" : fields_[next_];
+  // A list of ids goes on behind commas: experts=0,3,5-7.
+  Status ReadIds(std::string_view key, std::string_view examples, std::string_view field,
+                 std::vector<int32_t>* ids) {
+    while (true) {
+      const auto range = ParseRange(field);
+      if (!range) {
+        return Mistake(text_, fmt::format("{}={} is not understood; write {}", key,
+                                          field.empty() ? "nothing" : field, examples));
       }
-      ++next_;
+      const auto [first, last] = *range;
+      if (static_cast<int64_t>(ids->size()) + last - first >= kMaxIds) {
+        return Mistake(text_, fmt::format("{}= lists more than {} ids", key, kMaxIds));
+      }
+      for (int32_t id = first; id <= last; ++id) ids->push_back(id);
+      const bool ends =
+          next_ == fields_.size() || fields_[next_].find('=') != std::string_view::npos;
+      if (ends) break;
+      field = fields_[next_++];
     }
     SortOnce(ids);
-    return "";
+    return {};
   }
 
   Status ReadLayers(std::string_view value) {
     if (value == "all") return {};
-    const std::string_view bad = ReadIds(value, &spec_.layers);
-    if (bad.empty()) return {};
-    return Mistake(text_,
-                   fmt::format("layers={} is not understood; write 3, 9-18, 1,4 or all", bad));
+    return ReadIds("layers", "3, 9-18, 1,4 or all", value, &spec_.layers);
   }
 
   Status ReadExperts(std::string_view value) {
@@ -153,11 +165,7 @@ class Parser {
       return {};
     }
     experts.kind = ExpertSelection::Kind::kIds;
-    const std::string_view bad = ReadIds(value, &experts.ids);
-    if (bad.empty()) return {};
-    return Mistake(
-        text_,
-        fmt::format("experts={} is not understood; write 0, 0,3, 4-7, top1, random2 or all", bad));
+    return ReadIds("experts", "0, 0,3, 4-7, top1, random2 or all", value, &experts.ids);
   }
 
   Status ReadSeed(std::string_view value) {

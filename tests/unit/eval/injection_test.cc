@@ -94,6 +94,19 @@ TEST(InjectionSpecTest, SaysWhatIsWrong) {
   ExpectMistake("ebb,rel:0.5,seed=1,seed=2", "twice");
 }
 
+// Every range may be as long as there are ids; ten thousand of them asked for 40 GB.
+TEST(InjectionSpecTest, AListOfIdsIsLimitedAsAWhole) {
+  EXPECT_EQ(Spec("ebb,rel:0.5,experts=0-1048575").experts.ids.size(), 1u << 20);
+  EXPECT_EQ(Spec("ebb,rel:0.5,layers=0-9,0-9,3").layers.size(), 10u);
+  ExpectMistake("ebb,rel:0.5,experts=0-1048575,0", "experts= lists more than 1048576 ids");
+  ExpectMistake("ebb,rel:0.5,layers=0-1048576", "layers= lists more than 1048576 ids");
+  std::string many = "ebb,rel:0.5,experts=0-1048575";
+  for (int i = 0; i < 10000; ++i) many += ",0-1048575";
+  const auto spec = ParseInjection(many);
+  ASSERT_FALSE(spec.has_value());
+  EXPECT_LT(spec.error().ToString().size(), 400u) << "the error repeats all of it";
+}
+
 class InjectionTest : public ::testing::Test {
  protected:
   const std::unique_ptr<Engine> engine_ = OpenGolden();
