@@ -1,7 +1,6 @@
 // ebb plan: from a study to bounds for `ebb compress`.
 #include <cmath>
 #include <memory>
-#include <set>
 
 #include "base/file.h"
 #include "base/units.h"
@@ -50,7 +49,6 @@ std::string Fact(const StudyResults& study, const std::string& key) {
 
 struct OpenedStudy {
   StudyResults results;
-  std::set<int64_t> without_kl;
   std::string model;     // that the plan is for
   std::string measured;  // the study's, wherever that is now
 };
@@ -66,9 +64,7 @@ Result<OpenedStudy> OpenStudy(const Options& options) {
     study.measured = file.model;
   }
   EBB_TRY_ASSIGN(const auto database, OpenStudyDatabase(database_path));
-  EBB_TRY_ASSIGN(const SqlTransaction snapshot, SqlTransaction::BeginRead(*database));
   EBB_TRY_ASSIGN(study.results, ReadStudyResults(*database));
-  EBB_TRY_ASSIGN(study.without_kl, CellsWithoutKl(*database));
   const std::string written = Fact(study.results, "model");
   if (study.measured.empty() && !written.empty()) {
     study.measured = PathFromFile(database_path, written);
@@ -175,7 +171,7 @@ Result<int> Run(const Options& options) {
   EBB_TRY(CheckSameModel(study));
   EBB_TRY(CheckWeights(files, study.model));
   EBB_TRY_ASSIGN(const SensitivityCells cells,
-                 FindSensitivityCells(study.results, config, options.data, study.without_kl));
+                 FindSensitivityCells(study.results, config, options.data));
   EBB_TRY_ASSIGN(const DivergenceFit fit, FitDivergence(cells.points, config));
   const CodecSetting setting =
       options.codec == "ebb:small" ? CodecSetting::kSmall : CodecSetting::kFast;

@@ -26,7 +26,7 @@ double Rounded(double rate) { return std::stod(fmt::format("{:.4g}", rate)); }
 // The relative bound of a cell that says how sensitive one layer or expert is.
 std::optional<std::pair<PlanTarget, double>> TargetOf(const CellResults& cell,
                                                       const ModelConfig& config) {
-  if (cell.baseline || cell.label.find(" | ") != std::string::npos) return std::nullopt;
+  if (cell.baseline || !cell.has_one_spec()) return std::nullopt;
   const auto spec = ParseInjection(cell.label);
   if (!spec || spec->codec == nullptr || !spec->codec->info().guaranteed) return std::nullopt;
   if (spec->bound.kind != BoundKind::kRelative || !(spec->bound.value > 0)) return std::nullopt;
@@ -304,14 +304,12 @@ class Planner {
 }  // namespace
 
 Result<SensitivityCells> FindSensitivityCells(const StudyResults& study, const ModelConfig& config,
-                                              const std::string& data,
-                                              const std::set<int64_t>& without_kl) {
+                                              const std::string& data) {
   std::map<std::string, SensitivityCells> found;
   for (const CellResults& cell : study.cells) {
     const DataResults& of = study.data[static_cast<size_t>(cell.data)];
     const auto target = TargetOf(cell, config);
-    if (!target || without_kl.contains(cell.cell_id) || (!data.empty() && of.name != data))
-      continue;
+    if (!target || !cell.measures_kl || (!data.empty() && of.name != data)) continue;
     SensitivityCells& cells = found[of.name];
     cells.data = of.name;
     if (const auto point = PointOf(cell, of.kl_items, target->first, target->second)) {

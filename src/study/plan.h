@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -16,7 +15,7 @@
 namespace ebb {
 
 // The cells of a data set that say how sensitive layers and experts are. Cells that were not
-// measured on all items are left out, and so are those `without_kl`, whose divergence nobody asked
+// measured on all items are left out, and so are those whose divergence nobody asked
 // for. kInvalidArgument if there are none; with an empty `data` the only data set that has some is
 // taken, and several are an error that lists them.
 struct SensitivityCells {
@@ -24,9 +23,9 @@ struct SensitivityCells {
   std::vector<DivergencePoint> points;
   int64_t unfinished = 0;  // cells left out
 };
-[[nodiscard]] Result<SensitivityCells> FindSensitivityCells(
-    const StudyResults& study, const ModelConfig& config, const std::string& data,
-    const std::set<int64_t>& without_kl = {});
+[[nodiscard]] Result<SensitivityCells> FindSensitivityCells(const StudyResults& study,
+                                                            const ModelConfig& config,
+                                                            const std::string& data);
 
 struct PlannedTarget {
   FittedTarget fit;

@@ -345,17 +345,6 @@ Status StudyStore::AddLoss(int rank, const std::string& host, const std::string&
   return insert.Run(std::array<SqlValue, 4>{run_id_, int64_t{rank}, host, reason});
 }
 
-Result<std::set<int64_t>> CellsWithoutKl(SqlDatabase& database) {
-  EBB_TRY_ASSIGN(SqlStatement select,
-                 database.Prepare("SELECT cell_id FROM cell WHERE measures_kl = 0"));
-  std::set<int64_t> cells;
-  while (true) {
-    EBB_TRY_ASSIGN(const bool row, select.Step());
-    if (!row) return cells;
-    cells.insert(select.Integer(0));
-  }
-}
-
 Result<std::string> ContentHash(SqlDatabase& database) {
   std::string all;
   const auto add = [&](const void* bytes, size_t size) {

@@ -5,7 +5,6 @@
 
 #include <cstdint>
 #include <memory>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -71,9 +70,6 @@ class StudyStore {
 
 // Opens a study's database for reading; one of another schema version is refused.
 [[nodiscard]] Result<std::unique_ptr<SqlDatabase>> OpenStudyDatabase(const std::string& path);
-
-// The cells whose divergence nobody asked for.
-[[nodiscard]] Result<std::set<int64_t>> CellsWithoutKl(SqlDatabase& database);
 
 // 64 bits of the compared content as 16 hexadecimal digits: equal for equal content, in whatever
 // order it was written.

@@ -25,9 +25,7 @@ class TomlTable {
       : table_(table), file_(std::move(file)), name_(std::move(name)) {}
 
   void Rename(std::string name) { name_ = std::move(name); }
-  const toml::table& table() const { return table_; }
   const std::string& file() const { return file_; }
-  bool Has(const char* field) const { return table_.contains(field); }
   int64_t line() const { return table_.source().begin.line; }
 
   tl::unexpected<Error> Mistake(const toml::node* node, const std::string& field,

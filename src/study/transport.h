@@ -39,10 +39,6 @@ class Transport {
   virtual void Close(bool after_losses) = 0;
 };
 
-// Between processes of one machine that were forked, each pair connected by a stream socket:
-// `sockets` has one for each rank (-1 for one's own). Takes them over.
-[[nodiscard]] std::unique_ptr<Transport> MakeSocketTransport(int rank, std::vector<int> sockets);
-
 // Whether a program for parallel jobs (mpirun, srun) has started this process as one of several.
 [[nodiscard]] bool StartedAsRank();
 

@@ -82,6 +82,7 @@ TEST_F(PlanTest, SaysTheLeastThatCanBeHad) {
 CellResults Cell(const std::string& label, std::vector<double> kls, size_t items = 3) {
   CellResults cell;
   cell.label = label;
+  cell.measures_kl = true;
   cell.has_kl.resize(items);
   cell.tokens.resize(items);
   cell.sum_kl.resize(items);
@@ -156,9 +157,9 @@ TEST_F(PlanTest, FindsTheCellsThatSayHowSensitiveALayerIs) {
   EXPECT_THAT(both.error().ToString(), HasSubstr("arith, math"));
   EXPECT_EQ(FindSensitivityCells(study, source_->config(), "math")->points.size(), 1u);
   // A cell whose divergence nobody wants is neither unfinished nor a data set to choose.
-  study.cells.back().cell_id = 77;
-  study.cells[3].cell_id = 78;
-  const auto asked = FindSensitivityCells(study, source_->config(), "", {77, 78});
+  study.cells.back().measures_kl = false;
+  study.cells[3].measures_kl = false;
+  const auto asked = FindSensitivityCells(study, source_->config(), "");
   ASSERT_TRUE(asked.has_value()) << asked.error().ToString();
   EXPECT_EQ(asked->unfinished, 1);
   const auto none = FindSensitivityCells(study, source_->config(), "gsm8k");

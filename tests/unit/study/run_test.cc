@@ -2,13 +2,13 @@
 // resumptions.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <thread>
 
 #include "study/coordinator.h"
 #include "study/small_study.h"
+#include "study/socket_transport.h"
 #include "study/status.h"
 
 namespace ebb {
@@ -16,25 +16,6 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-// Connected ranks of one process: sockets[a][b] leads from a to b.
-std::vector<std::unique_ptr<Transport>> ConnectRanks(int ranks) {
-  std::vector<std::vector<int>> sockets(static_cast<size_t>(ranks),
-                                        std::vector<int>(static_cast<size_t>(ranks), -1));
-  for (size_t a = 0; a < sockets.size(); ++a) {
-    for (size_t b = a + 1; b < sockets.size(); ++b) {
-      int pair[2];
-      EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-      sockets[a][b] = pair[0];
-      sockets[b][a] = pair[1];
-    }
-  }
-  std::vector<std::unique_ptr<Transport>> transports;
-  for (int r = 0; r < ranks; ++r) {
-    transports.push_back(MakeSocketTransport(r, sockets[static_cast<size_t>(r)]));
-  }
-  return transports;
-}
 
 StudyRunOptions OneThread() {
   StudyRunOptions options;

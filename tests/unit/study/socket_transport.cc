@@ -1,4 +1,7 @@
+#include "study/socket_transport.h"
+
 #include <fcntl.h>
+#include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -8,7 +11,6 @@
 #include <utility>
 
 #include "base/file.h"
-#include "study/transport.h"
 
 namespace ebb {
 namespace {
@@ -140,6 +142,25 @@ class SocketTransport final : public Transport {
 
 std::unique_ptr<Transport> MakeSocketTransport(int rank, std::vector<int> sockets) {
   return std::make_unique<SocketTransport>(rank, std::move(sockets));
+}
+
+std::vector<std::unique_ptr<Transport>> ConnectRanks(int ranks) {
+  // sockets[a][b] leads from a to b.
+  std::vector<std::vector<int>> sockets(static_cast<size_t>(ranks),
+                                        std::vector<int>(static_cast<size_t>(ranks), -1));
+  for (size_t a = 0; a < sockets.size(); ++a) {
+    for (size_t b = a + 1; b < sockets.size(); ++b) {
+      int pair[2];
+      EXPECT_EQ(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+      sockets[a][b] = pair[0];
+      sockets[b][a] = pair[1];
+    }
+  }
+  std::vector<std::unique_ptr<Transport>> transports;
+  for (int r = 0; r < ranks; ++r) {
+    transports.push_back(MakeSocketTransport(r, sockets[static_cast<size_t>(r)]));
+  }
+  return transports;
 }
 
 }  // namespace ebb
