@@ -6,6 +6,7 @@
 #include <map>
 
 #include "study/liveness.h"
+#include "study/program.h"
 #include "study/scheduler.h"
 #include "study/store.h"
 #include "study/study_lock.h"
@@ -50,6 +51,7 @@ class Coordinator {
     EBB_TRY_ASSIGN(store_, StudyStore::Open(inputs_));
     scheduler_.emplace(inputs_, *store_);
     EBB_TRY(scheduler_->Start());
+    EBB_TRY(CompareProgram());
     if (!scheduler_->done()) EBB_TRY(Greet());
     WorkerPoolOptions pool;
     pool.threads = options_.threads;
@@ -71,6 +73,18 @@ class Coordinator {
     return summary_;
   }
 
+  // Goes on in any case: whoever asks for the same bits can start anew.
+  Status CompareProgram() {
+    if (scheduler_->done() || !options_.notice) return {};
+    EBB_TRY_ASSIGN(const auto other, store_->OtherProgram());
+    if (!other) return {};
+    options_.notice(
+        fmt::format("{}: an earlier run was of ebb {}, this is {}: results can differ in their "
+                    "last bits from those that are there",
+                    inputs_.file.database, *other, ThisProgram()));
+    return {};
+  }
+
   Status Send(int rank, MessageKind kind, std::string text = "") {
     Message message;
     message.kind = kind;
@@ -88,7 +102,7 @@ class Coordinator {
   }
 
   Status Greet() {
-    const std::string greeting = inputs_.Fingerprint() + " " + host_;
+    const std::string greeting = GreetingText({ThisProgram(), inputs_.Fingerprint(), host_});
     return ForRemotes([&](int r) { return Send(r, MessageKind::kHello, greeting); });
   }
   // Whether all will end in good order goes with it: if not, nobody waits for all.

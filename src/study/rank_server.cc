@@ -5,6 +5,7 @@
 
 #include "study/coordinator.h"
 #include "study/liveness.h"
+#include "study/program.h"
 
 namespace ebb {
 namespace {
@@ -84,9 +85,15 @@ class Server {
   }
 
   Status Ready(const Message& hello) {
-    const size_t space = std::min(hello.text.find(' '), hello.text.size() - 1);
-    if (hello.text.substr(space + 1) == HostName()) coordinator_pid_ = hello.pid;
-    if (hello.text.substr(0, space) != inputs_.Fingerprint()) {
+    const Greeting greeting = ReadGreeting(hello.text);
+    if (greeting.host == HostName()) coordinator_pid_ = hello.pid;
+    if (greeting.program != ThisProgram()) {
+      return MakeError(ErrorCode::kInvalidArgument, "program",
+                       "it is ebb {}, rank 0's is {}, so that the last bits of results would "
+                       "depend on who does what: start one version on machines of one kind",
+                       ThisProgram(), greeting.program);
+    }
+    if (greeting.study != inputs_.Fingerprint()) {
       return MakeError(ErrorCode::kInvalidArgument, inputs_.file.path,
                        "the study, the model or the data are other than rank 0's");
     }

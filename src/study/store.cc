@@ -8,6 +8,7 @@
 #include "base/version.h"
 #include "grade/extract.h"
 #include "grade/grade.h"
+#include "study/program.h"
 #include "study/schema.h"
 
 namespace ebb {
@@ -322,14 +323,23 @@ Status StudyStore::ReadSelections(size_t data, SelectionCounter* counter) {
   }
 }
 
+Result<std::optional<std::string>> StudyStore::OtherProgram() {
+  // Versions before the target was written stand alone: of those nothing more is known.
+  EBB_TRY_ASSIGN(SqlStatement select, database_->Prepare("SELECT version FROM run WHERE version "
+                                                         "NOT IN (?, ?) ORDER BY run_id DESC"));
+  EBB_TRY(select.Bind(std::array<SqlValue, 2>{ThisProgram(), std::string(kVersion)}));
+  EBB_TRY_ASSIGN(const bool found, select.Step());
+  return found ? std::optional<std::string>(select.Text(0)) : std::nullopt;
+}
+
 Status StudyStore::BeginRun(int ranks, int workers, const std::string& host) {
   EBB_TRY_ASSIGN(run_id_, database_->Query("SELECT COALESCE(MAX(run_id), 0) + 1 FROM run"));
   const int64_t now = std::chrono::duration_cast<std::chrono::seconds>(
                           std::chrono::system_clock::now().time_since_epoch())
                           .count();
   EBB_TRY_ASSIGN(SqlStatement insert, database_->Prepare("INSERT INTO run VALUES(?,?,?,?,?,?)"));
-  return insert.Run(std::array<SqlValue, 6>{run_id_, now, int64_t{ranks}, int64_t{workers}, host,
-                                            std::string(kVersion)});
+  return insert.Run(
+      std::array<SqlValue, 6>{run_id_, now, int64_t{ranks}, int64_t{workers}, host, ThisProgram()});
 }
 
 Status StudyStore::AddTiming(int rank, int64_t worker, int64_t cell_id, UnitKind kind,

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -42,6 +43,10 @@ class StudyStore {
 
   // What the routers selected on a data set.
   [[nodiscard]] Status ReadSelections(size_t data, SelectionCounter* counter);
+
+  // The version and SIMD target (ThisProgram) of the last run that had others than this program
+  // has; nothing if none had.
+  [[nodiscard]] Result<std::optional<std::string>> OtherProgram();
 
   [[nodiscard]] Status BeginRun(int ranks, int workers, const std::string& host);
   [[nodiscard]] Status AddTiming(int rank, int64_t worker, int64_t cell_id, UnitKind kind,

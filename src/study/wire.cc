@@ -1,5 +1,6 @@
 #include "study/wire.h"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <cstring>
@@ -171,6 +172,20 @@ std::string_view UnitKindName(UnitKind kind) {
       return "accuracy";
   }
   return "";
+}
+
+std::string GreetingText(const Greeting& greeting) {
+  return greeting.program + "\n" + greeting.study + "\n" + greeting.host;
+}
+
+Greeting ReadGreeting(std::string_view text) {
+  Greeting greeting;
+  for (std::string* line : {&greeting.program, &greeting.study, &greeting.host}) {
+    const size_t end = std::min(text.find('\n'), text.size());
+    *line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+  }
+  return greeting;
 }
 
 std::string Pack(const Message& message) {

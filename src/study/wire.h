@@ -48,7 +48,7 @@ struct Unit {
 
 enum class MessageKind : uint8_t {
   // to a rank
-  kHello,  // text: what the study is (fingerprint)
+  kHello,  // text: a Greeting; pid
   kWork,
   kStop,  // number: 0 if all ranks end in good order, and may wait for each other
   // from a rank
@@ -71,6 +71,16 @@ struct Message {
   std::optional<Unit> unit;
   std::vector<ResultRow> rows;
 };
+
+// Who rank 0 is and what it works on.
+struct Greeting {
+  std::string program;  // ThisProgram()
+  std::string study;    // StudyInputs::Fingerprint()
+  std::string host;
+};
+[[nodiscard]] std::string GreetingText(const Greeting& greeting);
+// What is missing stays empty.
+[[nodiscard]] Greeting ReadGreeting(std::string_view text);
 
 [[nodiscard]] std::string Pack(const Message& message);
 [[nodiscard]] Result<Message> Unpack(std::string_view bytes);

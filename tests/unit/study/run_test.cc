@@ -6,7 +6,9 @@
 
 #include <thread>
 
+#include "base/version.h"
 #include "study/coordinator.h"
+#include "study/program.h"
 #include "study/small_study.h"
 #include "study/socket_transport.h"
 #include "study/status.h"
@@ -14,6 +16,7 @@
 namespace ebb {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -224,7 +227,7 @@ TEST_F(StudyRunTest, ARankWhoseCoordinatorDiesSaysSoAndEnds) {
   std::thread coordinator([&] {
     Message hello;
     hello.kind = MessageKind::kHello;
-    hello.text = inputs.Fingerprint() + " elsewhere";
+    hello.text = GreetingText({ThisProgram(), inputs.Fingerprint(), "elsewhere"});
     EXPECT_TRUE(transports[0]->Send(1, Pack(hello)).has_value());
     bool ready = false;
     for (int i = 0; i < 60000 && !ready; ++i) {
@@ -279,6 +282,51 @@ TEST_F(StudyRunTest, ARankOfAnotherStudyIsRefused) {
   other.join();
   ASSERT_FALSE(summary.has_value());
   EXPECT_THAT(summary.error().ToString(), HasSubstr("other than rank 0's"));
+}
+
+// Bits are promised for one program on one kind of machine.
+TEST_F(StudyRunTest, ARankOfAnotherProgramIsRefused) {
+  const StudyInputs inputs = Inputs("other program");
+  for (const char* program : {"0.0.9 avx2", "", "0123456789abcdef host"}) {
+    auto transports = ConnectRanks(2);
+    Message hello;
+    hello.kind = MessageKind::kHello;
+    hello.text = GreetingText({program, inputs.Fingerprint(), "elsewhere"});
+    ASSERT_TRUE(transports[0]->Send(1, Pack(hello)).has_value());
+    Message stop;
+    stop.kind = MessageKind::kStop;
+    ASSERT_TRUE(transports[0]->Send(1, Pack(stop)).has_value());
+    const auto served = ServeStudy(inputs, *transports[1], OneThread());
+    ASSERT_FALSE(served.has_value());
+    EXPECT_THAT(served.error().ToString(),
+                AllOf(HasSubstr("program: it is ebb " + ThisProgram()), HasSubstr(program)));
+  }
+}
+
+TEST_F(StudyRunTest, AnEarlierRunOfAnotherProgramIsSaid) {
+  const std::string reference = Reference();
+  const StudyInputs inputs = Inputs("reference");
+  const auto resume = [&](const std::string& earlier, bool with_work) {
+    std::string sql = "UPDATE run SET version = '" + earlier + "';";
+    if (with_work) sql += "DELETE FROM kl WHERE item = 1";
+    const auto change = [&] {
+      const auto database = SqlDatabase::Open(inputs.file.database, SqlDatabase::Mode::kWrite);
+      return database.has_value() && (*database)->Execute(sql.c_str()).has_value();
+    };
+    EXPECT_TRUE(change());
+    std::vector<std::string> notices;
+    StudyRunOptions options = OneThread();
+    options.notice = [&](const std::string& line) { notices.push_back(line); };
+    EXPECT_TRUE(RunStudy(inputs, nullptr, options).has_value());
+    EXPECT_EQ(Hash("reference"), reference);
+    return notices;
+  };
+  EXPECT_THAT(resume("0.0.9 sse4", true),
+              ElementsAre(AllOf(HasSubstr("study.sqlite"), HasSubstr("ebb 0.0.9 sse4"),
+                                HasSubstr(ThisProgram()), HasSubstr("last bits"))));
+  EXPECT_THAT(resume("0.0.9 sse4", false), ElementsAre()) << "nothing is measured";
+  EXPECT_THAT(resume(ThisProgram(), true), ElementsAre());
+  EXPECT_THAT(resume(kVersion, true), ElementsAre()) << "written before targets were";
 }
 
 TEST_F(StudyRunTest, ACapIsKeptOrRefused) {
