@@ -219,9 +219,15 @@ class Planner {
   Result<uint64_t> Correct(double budget, Allocation* best) const {
     Allocation current = *best;
     std::optional<uint64_t> best_bytes;
+    std::vector<size_t> encoded;
+    uint64_t bytes = 0;
     double target = budget;
     for (int i = 0; i < kCorrections; ++i) {
-      EBB_TRY_ASSIGN(const uint64_t bytes, ExactBytes(current));
+      // Another target may choose the same: above what the finest grid takes it always does.
+      if (encoded != current.chosen) {
+        EBB_TRY_ASSIGN(bytes, ExactBytes(current));
+        encoded = current.chosen;
+      }
       const auto real = static_cast<double>(bytes);
       if (real <= budget && (!best_bytes || bytes > *best_bytes)) {
         *best = current;

@@ -4,8 +4,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+
 #include "checkpoint/checkpoint.h"
 #include "pack/compress.h"
+#include "testing/forwarding_source.h"
 #include "testing/temp_dir.h"
 
 namespace ebb {
@@ -115,6 +118,36 @@ TEST_F(PlanTest, EverySizeAboveTheLeastWorks) {
   }
   EXPECT_TRUE(works);
   EXPECT_GT(refused, 0);
+}
+
+// Counts how often weights are read, which they are for every encoding.
+class CountingSource : public ForwardingSource {
+ public:
+  using ForwardingSource::ForwardingSource;
+  Status ReadRows(const TensorSpec& tensor, uint64_t first, uint64_t count,
+                  std::span<std::byte> to) const override {
+    ++reads_;
+    return ForwardingSource::ReadRows(tensor, first, count, to);
+  }
+  uint64_t TakeReads() const { return reads_.exchange(0); }
+
+ private:
+  mutable std::atomic<uint64_t> reads_ = 0;
+};
+
+TEST_F(PlanTest, WhatIsChosenAgainIsNotEncodedAgain) {
+  const CountingSource source(*source_);
+  const auto sizes = ExpertSizes::Create(source, CodecSetting::kFast).value();
+  for (const ExpertKey& key : sizes.experts()) {
+    ASSERT_TRUE(sizes.Bytes(key, ErrorBound::Relative(0.5)).has_value());
+  }
+  const uint64_t once = source.TakeReads();
+  const uint64_t weights = sizes.experts().size() * sizes.weights_of_expert();
+  const auto plan = MakePlan(Fit(source_->config()), sizes, 4 * weights, pool_);
+  ASSERT_TRUE(plan.has_value()) << plan.error().ToString();
+  EXPECT_LT(plan->size_bytes, 4 * weights * 9 / 10) << "the finest grid takes as much";
+  // Thirteen bounds of the size curve, and what was chosen.
+  EXPECT_EQ(source.TakeReads(), 14 * once);
 }
 
 TEST_F(PlanTest, FindsTheCellsThatSayHowSensitiveALayerIs) {
