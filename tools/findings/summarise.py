@@ -1,17 +1,17 @@
 """The tables of docs/findings.md, from what run.sh measured.
 
-    python summarise.py --into docs/findings.md --into docs/plan.md --plot docs/findings.svg --csv docs/findings ebb-arith=FOLDER ...
+    python summarise.py --into docs/findings.md --into docs/plan.md --csv docs/findings ebb-arith=FOLDER ...
 
 Each table replaces what stands between <!-- NAME --> and <!-- end --> there. --csv copies the reports' arms, contrasts and checks. Intervals are 95 % percentile bootstraps over
-items and draws (2,000 resamples, drawn independently of each other; both arms of a ratio share the items). Needs numpy and matplotlib (requirements.txt).
+items and draws (2,000 resamples, drawn independently of each other; both arms of a ratio share the items). Needs numpy (requirements.txt).
 """
 import argparse
 import json
 import os
 import shutil
 import sqlite3
+import sys
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 RESAMPLES = 2000
@@ -205,10 +205,9 @@ def agreement(one, other, rng):
     pairs = [by_layer(s)[0][start - s.first:] for s in (one, other)]
     values = [[a.mean() for a in arms] for arms in pairs]
     given = correlation(*values)
-    ranks = len(pairs[0])
     drawn = []
-    for wi, *ws in resample(rng, *pairs[0], *pairs[1]):  # the models answer the same items
-        drawn.append(correlation(*([w @ a @ wi for w, a in zip(weights, arms)] for weights, arms in ((ws[:ranks], pairs[0]), (ws[ranks:], pairs[1])))))
+    for weights in zip(*(resample(rng, *arms) for arms in pairs)):
+        drawn.append(correlation(*([w @ a @ wi for w, a in zip(ws, arms)] for (wi, *ws), arms in zip(weights, pairs))))
     shuffled = [correlation(values[0], rng.permutation(values[1])) for _ in range(10000)]
     return given, np.percentile(drawn, (2.5, 97.5)), np.mean(np.abs(shuffled) >= abs(given))
 
@@ -239,19 +238,13 @@ def pairs(studies):
     return table(["model", "model", "rank correlation of layers", "share of random orders of the layers that reach it"], rows)
 
 
-def is_deep(study, layers):
-    """All in the deepest third; or the paper's deep group of layers (17 to 26 of 26), which reaches to the last."""
-    first, _, last = layers.partition("-")
-    experts = study.layers - study.first
-    return int(first) >= study.first + experts * 2 / 3 or (last == str(study.layers - 1) and int(first) >= study.first + experts / 2)
-
-
 def deep(studies):
-    """Accuracy under error in the deepest layers, at the rates that the paper used: is it ever above the baseline's?"""
+    """Accuracy under error in the deepest third of the layers, at the rates that the paper used: is it ever above the baseline's?"""
     rows = []
     for s in studies:
+        start = s.first + (s.layers - s.first) * 2 / 3
         arms = [cells for (codec, rate, layers, _), cells in s.cells.items()
-                if codec == "noise:normal" and rate <= 0.8 and layers not in (None, "all") and is_deep(s, layers) and cells[0] in s.ica]
+                if codec == "noise:normal" and rate <= 0.8 and layers not in (None, "all") and int(layers.split("-")[0]) >= start and cells[0] in s.ica]
         differences = [difference(s, s.ica, cells) for cells in arms]
         pooled = difference(s, s.ica, [c for cells in arms for c in cells])
         rows.append([s.name, f"{100 * s.ica[0].mean():.1f}", str(len(arms)), str(sum(d[1] > 0 for d in differences)),
@@ -277,8 +270,6 @@ def plans(studies):
     """Plans against the uniform bound and the quantizer of the same size, from plans.py's study."""
     rows = []
     for s in studies:
-        if s.plans is None:
-            continue
         for size, quantizer in zip(("4.5", "3.5", "2.5"), QUANTIZERS):
             uniform, plan, quantized = (np.stack([s.plans.kl[c] for c in s.plans.members["plan-" + size][arm]]) for arm in range(3))
             rows.append([s.name, size, f"{quantizer} {show(mean_kl(s.plans, quantized))}", show(mean_kl(s.plans, uniform)), show(mean_kl(s.plans, plan)),
@@ -296,44 +287,9 @@ def files(studies):
     return table(["model", "bits a weight: uniform, plan", "uniform bound", "plan", "plan / uniform", "predicted"], rows)
 
 
-TABLES = {"noise": noise, "growth": growth, "accuracy": accuracy, "depth": depth, "tokens": tokens, "trend": trend, "pairs": pairs, "deep": deep, "bytes": equal_bytes, "plans": plans, "files": files}
-
-
-def draw(studies, path):
-    """Three panels: noise and codecs at one bound, divergence by depth, equal bytes. Bars are 95 % intervals."""
-    plt.rcParams.update({"svg.hashsalt": "ebb", "svg.fonttype": "none"})  # the same bytes for the same figures; text as text
-    figure, (bound, depths, size) = plt.subplots(1, 3, figsize=(13, 4.6), layout="constrained")
-    colours = ("#0072b2", "#d55e00", "#009e73")
-
-    def line(axes, x, values, style, colour):
-        middle, low, high = np.array(values).T
-        axes.errorbar(x, middle, (middle - low, high - middle), linestyle=style, color=colour, marker="o", markersize=3, linewidth=1.2, elinewidth=0.6)
-
-    for s, colour in zip(studies, colours):
-        for codec, style in (("noise:normal", "-"), ("noise:uniform", "--"), ("ebb:fast+dither", ":")):
-            line(bound, RATES, [mean_kl(s.draws, s.draws.arm(codec, r)) for r in RATES], style, colour)
-        line(depths, range(s.first, s.layers), [mean_kl(s.draws, a) for a in by_layer(s)[0]], "-", colour)
-        if s.plans is None:
-            continue
-        for arm, style in ((2, "-"), (0, "--"), (1, ":")):
-            members = [s.plans.members["plan-" + bits][arm] for bits in ("2.5", "3.5", "4.5")]
-            line(size, (2.5, 3.5, 4.5), [mean_kl(s.plans, np.stack([s.plans.kl[c] for c in cells])) for cells in members], style, colour)
-    for axes, title, x, lines in ((bound, "All experts at one bound", "rate (bound over mean magnitude)", ("N(0, e)", "U(-e, e)", "ebb:fast")),
-                                  (depths, "All experts of one layer, N(0, e), rate 0.8", "layer", ()),
-                                  (size, "Equal bytes", "bits a weight", ("rtn2, rtn3, rtn4 (one rounding)", "ebb:fast, one bound", "ebb:fast, plan"))):
-        axes.set_title(title)
-        axes.set_xlabel(x)
-        axes.set_ylabel("mean KL, nats a token")
-        axes.set_yscale("log")
-        axes.grid(alpha=0.3)
-        if lines:
-            axes.legend(handles=[plt.Line2D([], [], color="#444444", linestyle=style, label=name) for name, style in zip(lines, ("-", "--", ":"))], fontsize=8)
-    bound.set_xscale("log")
-    bound.set_xticks(RATES, [str(r) for r in RATES])
-    bound.minorticks_off()
-    size.set_xticks((2.5, 3.5, 4.5))
-    figure.legend(handles=[plt.Line2D([], [], color=colour, marker="o", label=s.name) for s, colour in zip(studies, colours)], loc="outside lower center", ncols=len(studies))
-    figure.savefig(path, metadata={"Date": None})
+# What makes each table, and the study below FOLDER that it needs.
+TABLES = {"noise": (noise, "draws"), "growth": (growth, "draws"), "accuracy": (accuracy, None), "depth": (depth, "draws"), "tokens": (tokens, "draws"), "trend": (trend, "draws"),
+          "pairs": (pairs, "draws"), "deep": (deep, None), "bytes": (equal_bytes, "draws"), "plans": (plans, "plans"), "files": (files, "plans")}
 
 
 def replace_table(page, name, text):
@@ -361,17 +317,17 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--into", action="append", default=[], help="a page whose tables are replaced; without one all tables are printed")
     parser.add_argument("studies", nargs="+", help="NAME=FOLDER")
-    parser.add_argument("--plot", help="an SVG of three of the answers, too")
     parser.add_argument("--csv", help="a folder for the tables behind it")
     args = parser.parse_args()
     studies = [Study(*s.split("=", 1)) for s in args.studies]
-    if args.plot:
-        draw(studies, args.plot)
     if args.csv:
         copy_tables(studies, args.csv)
     pages = {path: open(path).read() for path in args.into}
-    for name, make in TABLES.items():
+    for name, (make, needed) in TABLES.items():
         if pages and not any(f"<!-- {name} -->" in page for page in pages.values()):
+            continue
+        if needed and any(getattr(s, needed) is None for s in studies):
+            print(f"{name}: left as it is, for not every model has its {needed} measured", file=sys.stderr)
             continue
         text = make(studies)
         if not pages:
