@@ -62,6 +62,17 @@ struct Continued {
 // determined. No other number of the output is the answer then.
 [[nodiscard]] bool CommitsToNothing(std::string_view sentence);
 
+// Whether the words before the cue "answer" at `at` say that what follows is wrong, or what
+// somebody else holds for the answer: "I doubt that the", "some say the", "Tom's". `lower`: in
+// small letters.
+[[nodiscard]] bool DoubtedBefore(std::string_view lower, size_t at);
+
+// Whether the cue at `at` stands in a question, "is the answer 5?", that no "yes" follows.
+[[nodiscard]] bool AsksWhether(std::string_view lower, size_t at);
+
+// With spaces for the sentences that ask and that "no" follows: "Is it 5? No."
+[[nodiscard]] std::string WithoutDeniedQuestions(std::string_view text);
+
 struct Retraction {
   size_t end = 0;         // the index behind its words; 0: there is none
   bool admitted = false;  // it says that what was said is wrong; else only "wait", "no", "actually"
