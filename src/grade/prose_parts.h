@@ -37,6 +37,16 @@ struct Continued {
 };
 [[nodiscard]] Continued WithContinuation(std::string answer, std::string_view rest);
 
+// Whether a number stands at `at`, in digits or words.
+[[nodiscard]] bool NumberAt(std::string_view text, size_t at);
+
+// Words that say in which case an answer holds: when, if, for, on.
+[[nodiscard]] bool IsCondition(std::string_view word);
+
+// Whether a sentence gives another answer for another case. Behind a `condition` at `at`: "5 when
+// n = 2 and 7 when n = 3"; without one, at a joiner: "5, and when n = 3 it is 7".
+[[nodiscard]] bool HasOtherCase(std::string_view sentence, size_t at, std::string_view condition);
+
 // Whether the number or segment at `at` has a sign before it that is not part of it.
 [[nodiscard]] bool NegatedBefore(std::string_view text, size_t at);
 

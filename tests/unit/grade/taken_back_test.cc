@@ -53,6 +53,35 @@ TEST(TakenBackTest, SuppositionsCommitToNothing) {
       false);
 }
 
+TEST(TakenBackTest, SemicolonsListLikeCommas) {
+  Judge(
+      {
+          {"5, 6", "The answer is 5; 6."},
+          {"(2, 1)", "So (2, 1)."},
+          {"1234", "It is large (1,234)."},
+          {"7, 9", "Answer: $7$; $9$"},
+          {"5", "The answer is 5; we are done."},
+          {"5", "The answer is 5; 2 + 3 = 5."},
+          {"5", "The answer is 5; 6 is one too many."},
+          {"16", "So 4 + 4 = 8; 8 * 2 = 16."},
+      },
+      true);
+  Judge(
+      {
+          {"5", "The answer is 5; 6."},
+          {"5", "The answer is 5; 6; 8"},
+          {"5", "The answer is 5; and 6."},
+          {"7", "Answer: $7$; $9$"},
+          {"5", "Answer: 5; no, 6."},
+          {"-4", "The solutions are the answer: -4; -9."},
+          {"1, 2", "So (2; 1)."},
+          {"1, 2", "So (2, 1)."},
+          {"(2, 1)", "So -(2, 1)."},
+          {"(2, 1)", "The answer is $-(2, 1)$."},
+      },
+      false);
+}
+
 TEST(TakenBackTest, OpinionsOfOthersAreNoAnswers) {
   Judge(
       {
@@ -149,6 +178,38 @@ TEST(TakenBackTest, QuestionsWithNoBehindThem) {
           {"5", "Is the answer 5?"},
           {"A", "Is the answer A? No."},
           {"x + 1", "Is the answer $x + 1$? No."},
+      },
+      false);
+}
+
+TEST(TakenBackTest, AnswersUnderConditionsAreNotOneNumber) {
+  Judge(
+      {
+          {"5", "The answer is 5 when n = 2."},
+          {"5", "The answer is 5 if x > 0 and if y > 0."},
+          {"5", "The answer is 5 for all n."},
+          {"5", "The answer is 5 when we add 2 and 3."},
+          {"5", "When n = 2, the answer is 5."},
+          {"5", "The answer is 5 because it is 2 for Tom and 3 for Anna."},
+      },
+      true);
+  Judge(
+      {
+          {"5", "The answer is 5 when n=2 and 7 when n=3."},
+          {"7", "The answer is 5 when n=2 and 7 when n=3."},
+          {"5", "The answer is 5 if n is even, 7 if n is odd."},
+          {"5", "The answer is 5 for even n and 7 for odd n."},
+          {"5", "The answer is $5$ when $n = 2$ and $7$ when $n = 3$."},
+          {"5", "The answer is 5 apples for Tom and 7 apples for Anna."},
+          {"5", "The answer is 5 when n = 2; it is 7 when n = 3."},
+          {"5", "When n = 2 the answer is 5, and when n = 3 it is 7."},
+          {"5", "It is 5 if n = 2 and 7 if n = 3."},
+          {"5", "The answer is 5 when n = 2 and it's 7 when n = 3."},
+          {"5", "The answer is 5 for n = 2, and for n = 3, 7."},
+          {"5", "The answer is 5 in case n = 2 and 7 in case n = 3."},
+          {"5", "The answer is 5 on Monday and 7 on Tuesday."},
+          {"5", "The answer is 5 (n = 2) or 7 (n = 3)."},
+          {"x", "The answer is $x$ when $x > 0$ and $-x$ when $x < 0$."},
       },
       false);
 }
