@@ -204,9 +204,7 @@ std::optional<std::string> LastClause(std::string_view text, ExpectedAnswer expe
       denied->clear();
       return std::nullopt;
     }
-    if (refused && tries == 0 && denied != nullptr) {
-      *denied = WithoutClause(text, clause.start + skip);
-    }
+    if (refused && denied != nullptr) *denied = WithoutClause(*denied, clause.start + skip);
     if (refused) continue;
     auto answer = CommittedIn(content, expected);
     if (!answer) continue;

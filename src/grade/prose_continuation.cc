@@ -200,7 +200,10 @@ class Continuation {
     const bool number =
         IsDigit(At(next)) || (std::string_view("$-\\").find(At(next)) != std::string_view::npos &&
                               StartsMath(rest_, next));
-    if (!number || (semicolon && SentenceBehind(next))) return false;
+    // x = 5; x = 6
+    const bool named = semicolon && word.size() == 1 && text_.find('=') != std::string::npos &&
+                       At(SkipSpaces(rest_, next + 1)) == '=';
+    if (!named && (!number || (semicolon && SentenceBehind(next)))) return false;
     if (semicolon) text_ += ',';  // the same list as with commas
     at_ = semicolon ? at + 1 : at_;
     return TakeRun(next);

@@ -47,6 +47,7 @@ std::string WordWithApostrophe(std::string_view lower, size_t at, size_t* start)
          !lower.substr(0, at).ends_with(kApostrophe)) {
     --at;
   }
+  if (lower.substr(0, at).ends_with("“")) at -= 3;
   std::string_view word = WordBefore(lower, at);
   *start = StartOf(lower, word);
   const std::string_view before = lower.substr(0, *start);
@@ -115,7 +116,7 @@ bool DoubtedBefore(std::string_view lower, size_t at) {
     const std::string word = WordWithApostrophe(lower, at, &start);
     if (OneOf(word, {"wrong", "incorrect", "doubt", "impossible", "unlikely", "thought", "if",
                      "suppose", "supposing", "assume", "assuming", "whether", "naive", "tempting",
-                     "intuitive", "initial", "previous", "earlier"})) {
+                     "intuitive", "initial", "previous", "earlier", "common"})) {
       return true;
     }
     if (thinks)
