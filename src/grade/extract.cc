@@ -7,6 +7,7 @@
 #include "grade/extract_places.h"
 #include "grade/math_text.h"
 #include "grade/prose.h"
+#include "grade/prose_parts.h"
 
 namespace ebb {
 namespace {
@@ -110,7 +111,9 @@ Extraction ExtractAnswer(std::string_view output, AnswerFormat format, ExpectedA
       return Found(ExtractionTier::kOtherFormat, std::move(*found));
     }
   }
-  const std::string prose = WithTimesSigns(own);
+  std::string prose = WithTimesSigns(own);
+  // "No" may be the answer in words, to a question that is repeated.
+  if (expected != ExpectedAnswer::kText) prose = prose_parts::WithoutDeniedQuestions(prose);
   std::string rest;  // without what is denied
   if (auto found = LastClause(prose, expected, &rest)) {
     return Found(ExtractionTier::kClause, std::move(*found));

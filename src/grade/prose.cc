@@ -113,27 +113,6 @@ size_t LetterCueEnd(std::string_view lower, size_t at) {
   return end < lower.size() && lower[end] == ':' ? end + 1 : 0;
 }
 
-// "I doubt that the answer ..", "the wrong answer ..", "if the answer ..": what stands before the
-// cue at `at`.
-bool DoubtedBefore(std::string_view lower, size_t at) {
-  bool thinks = false;
-  for (int words = 0; words < 6; ++words) {
-    const std::string_view word = WordBefore(lower, at);
-    for (const std::string_view doubt :
-         {"wrong", "incorrect", "doubt", "impossible", "unlikely", "thought", "if", "suppose",
-          "supposing", "assume", "assuming", "whether"}) {
-      if (word == doubt) return true;
-    }
-    if (thinks) return DeniesOrDoubts(word);
-    thinks = word == "think" || word == "sure";
-    const bool passes = thinks || word == "the" || word == "that" || word == "final" ||
-                        word == "correct" || word == "right";
-    if (!passes) return false;
-    at = static_cast<size_t>(word.data() - lower.data());
-  }
-  return false;
-}
-
 // The clauses, in order.
 std::vector<Clause> Clauses(std::string_view text) {
   constexpr std::string_view kCues[] = {"answer",  "ans",      "答案",     "réponse", "respuesta",
@@ -156,7 +135,7 @@ std::vector<Clause> Clauses(std::string_view text) {
       if (at >= 3 && lower.compare(at - 3, 3, "to ") == 0) break;  // to answer this, ..
       const Connector connector = ConnectorBehind(lower, end);
       const bool doubted = DoubtedBefore(lower, at);
-      if (connector.denied || (doubted && connector.end != kNone)) {
+      if (connector.denied || AsksWhether(lower, at) || (doubted && connector.end != kNone)) {
         clauses.push_back({end, true});
       } else if (connector.end != kNone) {
         clauses.push_back({connector.end, false});
@@ -171,7 +150,7 @@ std::vector<Clause> Clauses(std::string_view text) {
 std::string WithoutClause(std::string_view text, size_t at) {
   std::string out(text);
   size_t end = SentenceEnd(text, at);
-  for (const std::string_view word : {" but ", ", so ", ", it ", "; "}) {
+  for (const std::string_view word : {" but ", " however", " whereas ", ", so ", ", it ", "; "}) {
     end = std::min(end, text.find(word, at));
   }
   std::fill(out.begin() + static_cast<ptrdiff_t>(at), out.begin() + static_cast<ptrdiff_t>(end),
@@ -225,9 +204,7 @@ std::optional<std::string> LastClause(std::string_view text, ExpectedAnswer expe
       denied->clear();
       return std::nullopt;
     }
-    if (refused && tries == 0 && denied != nullptr) {
-      *denied = WithoutClause(text, clause.start + skip);
-    }
+    if (refused && denied != nullptr) *denied = WithoutClause(*denied, clause.start + skip);
     if (refused) continue;
     auto answer = CommittedIn(content, expected);
     if (!answer) continue;

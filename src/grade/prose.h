@@ -11,7 +11,7 @@ namespace ebb {
 
 // What is committed to behind the last "the answer is", "Answer:", "A:" or such. Clauses that hold
 // no answer of the expected kind ("the answer is right", "the answer is not 5") are passed over.
-// `denied`, if not null, becomes `text` without what the last clause says is not the answer.
+// `denied`, if not null, becomes `text` without what clauses say is not the answer.
 [[nodiscard]] std::optional<std::string> LastClause(std::string_view text, ExpectedAnswer expected,
                                                     std::string* denied = nullptr);
 

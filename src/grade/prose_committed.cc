@@ -83,13 +83,15 @@ bool IsAnswerOf(std::string_view text, ExpectedAnswer expected) {
   return false;
 }
 
-// Segments that only "and", "or" or a comma joins are one list; `end` becomes their end.
+// Segments that only "and", "or", a comma or a semicolon joins are one list; `end` becomes their
+// end.
 std::string JoinedSegments(std::string_view text, Segment segment, size_t* end) {
   std::string joined(segment.inside);
   *end = segment.end;
   for (int count = 0; count < 32; ++count) {
     size_t next = *end;
-    while (next < text.size() && (IsSpace(text[next]) || text[next] == ',')) ++next;
+    while (next < text.size() && (IsSpace(text[next]) || text[next] == ',' || text[next] == ';'))
+      ++next;
     for (const std::string_view word : {"and ", "or "}) {
       if (text.substr(std::min(next, text.size())).starts_with(word)) next += word.size();
     }

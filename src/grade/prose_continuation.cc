@@ -106,10 +106,6 @@ class Continuation {
     }
   }
 
-  bool NumberAt(size_t at) const {
-    return StartsMath(rest_, at) || NumberWord(LettersAt(rest_, at)) >= 0;
-  }
-
   bool TakeNumber(size_t at) {
     if (StartsMath(rest_, at)) return TakeRun(at);
     Take(at + std::max<size_t>(1, ScanWordNumber(rest_.substr(at)).size));
@@ -125,7 +121,7 @@ class Continuation {
     const char c = rest_[at];
     if (IsLetter(c)) return Word(at, attached);
     if (IsDigit(c)) return TakeRun(at);
-    if (c == ',') return Comma(at + 1);
+    if (c == ',' || c == ';') return Comma(at, c == ';');
     if (c == '%') {
       Take(at + 1);
       return true;
@@ -135,6 +131,7 @@ class Continuation {
     if (attached && c == '\'' && IsLetter(At(at + 1))) return false;
     if (c == '\\' && IsLetter(At(at + 1))) return Command(at);
     if (attached && (c == '(' || c == '[') && StartsMath(rest_, at + 1)) return TakeToken(at);
+    if (!attached && c == '(') return Remark(at);
     if (c == ':' && !IsDigit(At(at + 1))) return false;
     if (std::string_view("+-*/=<>:").find(c) == std::string_view::npos) return false;
     size_t next = at + 1;
@@ -169,12 +166,31 @@ class Continuation {
     return TakeToken(at);  // it may be a power of ten
   }
 
-  bool Comma(size_t at) {
-    size_t next = SkipSpaces(rest_, at);
+  // 5 (n = 2) or 7 (n = 3)
+  bool Remark(size_t at) {
+    const size_t close = rest_.find(')', at);
+    if (close == std::string_view::npos) return false;
+    const size_t next = SkipSpaces(rest_, close + 1);
+    const std::string_view joiner = LettersAt(rest_, next);
+    if (joiner != "or" && joiner != "and") return false;
+    return NumberAt(rest_, SkipSpaces(rest_, next + joiner.size())) ? Spoil(next) : false;
+  }
+
+  // Behind a semicolon a sentence may follow instead: "5; 2 + 3 = 5", "5; 6 is too many".
+  bool SentenceBehind(size_t at) const {
+    const size_t size = MathRunSize(rest_.substr(at), false);
+    if (rest_.substr(at, size).find('=') != std::string_view::npos) return true;
+    const std::string_view word = LettersAt(rest_, SkipSpaces(rest_, at + size));
+    return !word.empty() && !OneOf(word, {"and", "or"}) && CanonicalUnit(word).empty();
+  }
+
+  bool Comma(size_t at, bool semicolon) {
+    size_t next = SkipSpaces(rest_, at + 1);
     const std::string_view word = LettersAt(rest_, next);
+    if (HasOtherCase(rest_, at, "")) return Spoil(at);
     if (word == "and" || word == "or") {
       next = SkipSpaces(rest_, next + word.size());
-      return NumberAt(next) ? TakeNumber(next) : false;
+      return NumberAt(rest_, next) ? TakeNumber(next) : false;
     }
     const bool digits =
         std::any_of(rest_.begin() + static_cast<ptrdiff_t>(next), rest_.end(), IsDigit);
@@ -184,7 +200,13 @@ class Continuation {
     const bool number =
         IsDigit(At(next)) || (std::string_view("$-\\").find(At(next)) != std::string_view::npos &&
                               StartsMath(rest_, next));
-    return number ? TakeRun(next) : false;
+    // x = 5; x = 6
+    const bool named = semicolon && word.size() == 1 && text_.find('=') != std::string::npos &&
+                       At(SkipSpaces(rest_, next + 1)) == '=';
+    if (!named && (!number || (semicolon && SentenceBehind(next)))) return false;
+    if (semicolon) text_ += ',';  // the same list as with commas
+    at_ = semicolon ? at + 1 : at_;
+    return TakeRun(next);
   }
 
   bool Word(size_t at, bool attached) {
@@ -192,6 +214,8 @@ class Continuation {
     const std::string lower = LowerAscii(word);
     const size_t next = SkipSpaces(rest_, at + word.size());
     const std::string_view second = LettersAt(rest_, next);
+    if (IsCondition(lower) && HasOtherCase(rest_, next, lower)) return Spoil(at);
+    if (lower == "and" && HasOtherCase(rest_, at, "")) return Spoil(at);
     for (const std::string_view half :
          {"and a half", "and one half", "and one-half", "and a quarter", "and a third",
           "and three quarters", "and two thirds"}) {
@@ -203,7 +227,7 @@ class Continuation {
       if (OneOf(second, {"more", "less", "fewer", "greater", "higher", "lower", "so"})) {
         return lower == "or" ? Spoil(at) : false;
       }
-      return NumberAt(next) ? TakeNumber(next) : false;
+      return NumberAt(rest_, next) ? TakeNumber(next) : false;
     }
     if (ScaleWord(word) != 1 || ChangesNumber(word) || IsNumberWord(word)) {
       Take(at + std::max(word.size(), ScanWordNumber(rest_.substr(at)).size));
@@ -222,7 +246,7 @@ class Continuation {
   bool Operator(size_t at, std::string_view word, size_t next) {
     const bool by = word == "divided" || word == "multiplied";
     if (by && LettersAt(rest_, next) == "by") next = SkipSpaces(rest_, next + 2);
-    if (!NumberAt(next)) return false;
+    if (!NumberAt(rest_, next)) return false;
     const std::string_view sign = word == "plus"                            ? " + "
                                   : word == "minus"                         ? " - "
                                   : word == "times" || word == "multiplied" ? " * "
@@ -238,7 +262,7 @@ class Continuation {
 
   bool Spoils(std::string_view word, std::string_view second, size_t next) const {
     if (OneOf(word, {"less", "more", "fewer", "greater", "higher", "lower"})) {
-      return second == "than" && NumberAt(SkipSpaces(rest_, next + second.size()));
+      return second == "than" && NumberAt(rest_, SkipSpaces(rest_, next + second.size()));
     }
     if (word == "out") return second == "of";
     if (word == "if") return rest_.find("otherwise") != std::string_view::npos;
@@ -248,7 +272,7 @@ class Continuation {
       return true;
     if (word == "to" && second == "the") return rest_.find("power") != std::string_view::npos;
     if (OneOf(word, {"over", "in", "by", "of", "below", "above", "point", "base", "r"})) {
-      return NumberAt(next);
+      return NumberAt(rest_, next);
     }
     return false;
   }
@@ -277,7 +301,7 @@ class Continuation {
     const std::string_view word = LettersAt(rest_, next);
     const bool joins = word == "and" || word == "or" || word == "to";
     if (joins) next = SkipSpaces(rest_, next + word.size());
-    if (!NumberAt(next)) return false;
+    if (!NumberAt(rest_, next)) return false;
     const size_t size = StartsMath(rest_, next) ? MathRunSize(rest_.substr(next), true)
                                                 : ScanWordNumber(rest_.substr(next)).size;
     const size_t unit = SkipSpaces(rest_, next + size);
@@ -292,8 +316,9 @@ class Continuation {
   bool Noun(size_t at) {
     for (int words = 0; words < 3; ++words) {
       const std::string_view word = LettersAt(rest_, at);
-      if (word.empty() || EndsNoun(word)) return false;
       const size_t next = SkipSpaces(rest_, at + word.size());
+      if (IsCondition(word) && HasOtherCase(rest_, next, word)) return Spoil(at);
+      if (word.empty() || EndsNoun(word)) return false;
       const std::string_view joiner = LettersAt(rest_, next);
       if (joiner == "and" || joiner == "or") {
         const size_t number = SkipSpaces(rest_, next + joiner.size());

@@ -245,6 +245,26 @@ std::optional<size_t> EqualsBefore(std::string_view text, size_t at) {
   return other ? std::nullopt : std::optional<size_t>(at - 1);
 }
 
+// Numbers from `start` to `end` with the bracket that holds all of them, a point: (2, 1). One that
+// is negated, or what a tuple of letters in some order equals, is not closed, and so no answer.
+std::optional<std::string> AsTuple(std::string_view text, size_t start, size_t end) {
+  if (start == 0 || end >= text.size()) return std::nullopt;
+  if (text[start - 1] != '(' && text[start - 1] != '[') return std::nullopt;
+  if (text[end] != ')' && text[end] != ']') return std::nullopt;
+  const std::string_view inside = text.substr(start, end - start);
+  const Parts parts = SplitCommas(inside, CommaRule::kThousands);
+  const bool several = (parts && parts->size() > 1) || inside.find(';') != std::string_view::npos;
+  if (!several) return std::nullopt;
+  const size_t near = start - std::min<size_t>(start, 16);
+  std::string_view left = TrimSpace(text.substr(near, start - 1 - near));
+  if (left.ends_with("$")) left = TrimSpace(left.substr(0, left.size() - 1));
+  const bool changed =
+      !left.empty() && std::string_view("=+-*/^").find(left.back()) != std::string_view::npos;
+  const bool attached = start > 1 && WordByte(text[start - 2]);  // f(2, 1)
+  const size_t close = changed || attached ? end : end + 1;
+  return std::string(text.substr(start - 1, close + 1 - start));
+}
+
 struct Candidate {
   std::string text;
   bool money = false;
@@ -288,6 +308,7 @@ std::vector<Candidate> Candidates(std::string_view text) {
     std::string number = NegativeWord(text, start) ? "-" : "";
     number += text.substr(start, end - start);
     Continued continued = WithContinuation(std::move(number), rest);
+    if (auto tuple = AsTuple(text, start, end + continued.size)) continued.text = std::move(*tuple);
     if (!DeniedBefore(text, start) && !TakenBack(rest.substr(continued.size))) {
       const bool money = CurrencyBefore(text, at) > 0 || run.find('$') != std::string_view::npos ||
                          rest.starts_with("$");

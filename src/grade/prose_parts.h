@@ -37,6 +37,16 @@ struct Continued {
 };
 [[nodiscard]] Continued WithContinuation(std::string answer, std::string_view rest);
 
+// Whether a number stands at `at`, in digits or words.
+[[nodiscard]] bool NumberAt(std::string_view text, size_t at);
+
+// Words that say in which case an answer holds: when, if, for, on.
+[[nodiscard]] bool IsCondition(std::string_view word);
+
+// Whether a sentence gives another answer for another case. Behind a `condition` at `at`: "5 when
+// n = 2 and 7 when n = 3"; without one, at a joiner: "5, and when n = 3 it is 7".
+[[nodiscard]] bool HasOtherCase(std::string_view sentence, size_t at, std::string_view condition);
+
 // Whether the number or segment at `at` has a sign before it that is not part of it.
 [[nodiscard]] bool NegatedBefore(std::string_view text, size_t at);
 
@@ -61,6 +71,17 @@ struct Continued {
 // Whether a sentence behind "the answer" says that there is none to give: undefined, cannot be
 // determined. No other number of the output is the answer then.
 [[nodiscard]] bool CommitsToNothing(std::string_view sentence);
+
+// Whether the words before the cue "answer" at `at` say that what follows is wrong, or what
+// somebody else holds for the answer: "I doubt that the", "some say the", "Tom's". `lower`: in
+// small letters.
+[[nodiscard]] bool DoubtedBefore(std::string_view lower, size_t at);
+
+// Whether the cue at `at` stands in a question, "is the answer 5?", that no "yes" follows.
+[[nodiscard]] bool AsksWhether(std::string_view lower, size_t at);
+
+// With spaces for the sentences that ask and that "no" follows: "Is it 5? No."
+[[nodiscard]] std::string WithoutDeniedQuestions(std::string_view text);
 
 struct Retraction {
   size_t end = 0;         // the index behind its words; 0: there is none
