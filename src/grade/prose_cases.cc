@@ -1,6 +1,5 @@
 // Answers that hold in one case only, with another answer for another case.
 #include <algorithm>
-#include <initializer_list>
 
 #include "grade/math_text.h"
 #include "grade/prose_parts.h"
@@ -12,10 +11,6 @@ namespace {
 
 constexpr size_t kNone = std::string_view::npos;
 constexpr int kMaxJoiners = 8;
-
-bool OneOf(std::string_view word, std::initializer_list<std::string_view> words) {
-  return std::find(words.begin(), words.end(), word) != words.end();
-}
 
 // Behind "and it is".
 size_t SkipLead(std::string_view text, size_t at) {

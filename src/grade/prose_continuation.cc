@@ -12,10 +12,6 @@ namespace {
 
 constexpr size_t kMaxRestBytes = 240;
 
-bool OneOf(std::string_view word, std::initializer_list<std::string_view> words) {
-  return std::find(words.begin(), words.end(), word) != words.end();
-}
-
 // Behind these the sentence speaks of something else.
 bool EndsNoun(std::string_view word) {
   return OneOf(word, {"since", "because", "as",    "so",    "which", "that",  "is",   "are",

@@ -1,6 +1,5 @@
 // Clauses that say what others hold for the answer, or that only ask for it.
 #include <algorithm>
-#include <initializer_list>
 
 #include "grade/math_text.h"
 #include "grade/prose_parts.h"
@@ -13,10 +12,6 @@ constexpr size_t kNone = std::string_view::npos;
 constexpr size_t kMaxQuestionBytes = 400;
 constexpr size_t kMaxReplyBytes = 48;
 constexpr size_t kMaxReportBytes = 64;
-
-bool OneOf(std::string_view word, std::initializer_list<std::string_view> words) {
-  return std::find(words.begin(), words.end(), word) != words.end();
-}
 
 size_t StartOf(std::string_view text, std::string_view word) {
   return static_cast<size_t>(word.data() - text.data());

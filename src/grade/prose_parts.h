@@ -1,6 +1,8 @@
 // What the files that read prose share.
 #pragma once
 
+#include <algorithm>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -11,6 +13,10 @@
 namespace ebb::prose_parts {
 
 [[nodiscard]] inline bool WordByte(char c) { return IsLetter(c) || IsDigit(c) || c == '_'; }
+[[nodiscard]] inline bool OneOf(std::string_view word,
+                                std::initializer_list<std::string_view> words) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
 [[nodiscard]] bool Ordinal(std::string_view letters);  // th, st, nd, rd
 [[nodiscard]] std::string_view LettersAt(std::string_view text, size_t at);
 [[nodiscard]] size_t SkipSpaces(std::string_view text, size_t at);
