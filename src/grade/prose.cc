@@ -158,12 +158,10 @@ std::string WithoutClause(std::string_view text, size_t at) {
   return out;
 }
 
-// Whether what follows the clause at `at` takes it back: it says so, or it says "wait" and gives
-// another answer.
-bool TakenBackLater(std::string_view text, size_t at, ExpectedAnswer expected) {
-  const Retraction retraction = RetractionBehind(text, at);
+// Whether a retraction behind a clause takes it back: it says so, or it says "wait" and gives
+// another answer in the `rest`.
+bool TakesBack(const Retraction& retraction, std::string_view rest, ExpectedAnswer expected) {
   if (retraction.end == 0 || retraction.admitted) return retraction.admitted;
-  const std::string_view rest = text.substr(retraction.end);
   switch (expected) {
     case ExpectedAnswer::kText:
       return false;
@@ -208,8 +206,10 @@ std::optional<std::string> LastClause(std::string_view text, ExpectedAnswer expe
     if (refused) continue;
     auto answer = CommittedIn(content, expected);
     if (!answer) continue;
-    if (denied == nullptr || !TakenBackLater(text, clause.start + skip, expected)) return answer;
-    *denied = std::string(text.substr(RetractionBehind(text, clause.start + skip).end));
+    if (denied == nullptr) return answer;
+    const Retraction retraction = RetractionBehind(text, clause.start + skip);
+    if (!TakesBack(retraction, text.substr(retraction.end), expected)) return answer;
+    *denied = std::string(text.substr(retraction.end));
     return std::nullopt;
   }
   return std::nullopt;

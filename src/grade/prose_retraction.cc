@@ -21,20 +21,15 @@ bool BeginsPart(std::string_view text, size_t at) {
 // "Wait, I ..", "no, ..", but not "wait times" and "no apples": the bytes of the interjection.
 size_t InterjectionSize(std::string_view text, size_t at) {
   const std::string_view word = LettersAt(text, at);
-  for (const std::string_view interjection :
-       {"wait", "oops", "sorry", "hmm", "no", "actually", "correction"}) {
-    if (word != interjection) continue;
-    const size_t end = at + word.size();
-    const size_t next = SkipSpaces(text, end);
-    const bool number = next < text.size() && IsDigit(text[next]);
-    const bool punctuated = next < text.size() && !IsLetter(text[next]) && !number;
-    const std::string_view second = LettersAt(text, next);
-    const bool goes_on = second == "i" || second == "it" || second == "that" || second == "this" ||
-                         second == "no" || second == "actually" || second == "the" ||
-                         second == "wait" || (number && word == "actually");
-    return punctuated || (goes_on && (word != "no" || second == "wait")) ? word.size() : 0;
-  }
-  return 0;
+  if (!OneOf(word, {"wait", "oops", "sorry", "hmm", "no", "actually", "correction"})) return 0;
+  const size_t next = SkipSpaces(text, at + word.size());
+  const bool number = next < text.size() && IsDigit(text[next]);
+  const bool punctuated = next < text.size() && !IsLetter(text[next]) && !number;
+  const std::string_view second = LettersAt(text, next);
+  const bool goes_on =
+      OneOf(second, {"i", "it", "that", "this", "no", "actually", "the", "wait"}) ||
+      (number && word == "actually");
+  return punctuated || (goes_on && (word != "no" || second == "wait")) ? word.size() : 0;
 }
 
 // Whether the words before "wrong" or "mistake" at `at` say it of what was just said: "that is",
@@ -66,9 +61,9 @@ bool CommitsToNothing(std::string_view sentence) {
        {"cannot be ", "can't be ", "can not be ", "could not be "}) {
     if (LowerAscii(sentence.substr(at, denial.size())) != denial) continue;
     const std::string_view verb = LettersAt(sentence, at + denial.size());
-    for (const std::string_view finds :
-         {"determined", "found", "known", "computed", "calculated", "given", "obtained"}) {
-      if (verb == finds) return true;
+    if (OneOf(verb,
+              {"determined", "found", "known", "computed", "calculated", "given", "obtained"})) {
+      return true;
     }
   }
   return false;

@@ -43,7 +43,7 @@ CheckCounts StudyAnalysis::CountChecks() const {
   for (const Arm& arm : arms) {
     if (!arm.must_agree) continue;
     const int64_t lacking = (arm.lacks_answers ? 2 : 0) + (arm.lacks_kl ? 1 : 0);  // ICA and PIA
-    const int64_t not_finite = arm.kl_not_finite && !arm.lacks_kl ? 1 : 0;
+    const int64_t not_finite = arm.kl_not_finite ? 1 : 0;
     counts.seed_contrasts += lacking + not_finite;
     counts.seeds_unfinished += lacking;
     counts.seeds_differ += not_finite;
